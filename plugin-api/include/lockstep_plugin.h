@@ -1,0 +1,300 @@
+/*
+ * lockstep_plugin.h - the contract between Lockstep and a source plugin.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A source plugin is a shared library that exports one function,
+ * lks_plugin_entry(). Lockstep loads it, asks it for its table of functions,
+ * and drives it through create -> start -> stop -> destroy. Between start and
+ * stop the plugin calls the host from any thread: it adds clocks and streams,
+ * pushes samples and clock exchanges, and says what it lost.
+ *
+ * Words used below
+ *   [control]     called by Lockstep; calls for one instance never overlap, but
+ *                 may come from different threads
+ *   [any thread]  may be called by the plugin from any of its threads, also
+ *                 from several at once; never blocks on disk or network, copies
+ *                 all it keeps, and returns within microseconds
+ *   recorder time seconds of the monotonic clock of this machine
+ *                 (CLOCK_MONOTONIC on Linux; the same as LSL's local_clock())
+ *   device time   seconds of one clock of the device, whatever its origin
+ *
+ * Rules
+ *   - Nothing that belongs to a language runtime crosses this boundary: no
+ *     exceptions, no panics, no allocator. Memory is freed by the side that
+ *     made it. Strings are UTF-8 with a length and need no terminator.
+ *   - The library is never unloaded, so static data may live for ever.
+ *   - Every struct passed by pointer starts with its own size. A later minor
+ *     version only appends members; the reader looks at struct_size before it
+ *     reads an appended one. A struct that carries no struct_size (lks_str,
+ *     lks_channel, lks_exchange: they are passed in arrays) never changes
+ *     within a major version.
+ *   - Members and parameters named *_s are in seconds, *_hz in hertz.
+ *   - Time stamps of one stream may not go back, and calls about one stream may
+ *     not overlap. (A stamp that goes back is recorded as it is, counted, and
+ *     reported.)
+ */
+#ifndef LOCKSTEP_PLUGIN_H
+#define LOCKSTEP_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define LKS_EXPORT __declspec(dllexport)
+#else
+#define LKS_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* A different major version is refused. A larger minor version only appends. */
+#define LKS_ABI_MAJOR 1u
+#define LKS_ABI_MINOR 0u
+
+/* What a call answers. Negative: nothing was done. */
+typedef int32_t lks_status;
+#define LKS_OK 0            /* done */
+#define LKS_AGAIN 1         /* the queue is full; the host counted the loss. Go on, do not retry in a loop */
+#define LKS_EINVAL (-1)     /* an argument is wrong; the host logged which and counted the loss */
+#define LKS_ECONFIG (-2)    /* the options are wrong (from create) */
+#define LKS_EIO (-3)        /* the device or the network failed */
+#define LKS_EPANIC (-4)     /* the plugin failed in a way it did not foresee */
+#define LKS_ESTATE (-5)     /* not now: the source is stopped, or was never started */
+#define LKS_ENOMEM (-6)     /* a limit of the host was reached (streams, clocks, sizes) */
+
+/* Channel formats, numbered as in LSL. */
+#define LKS_FLOAT32 1u
+#define LKS_DOUBLE64 2u
+#define LKS_STRING 3u
+#define LKS_INT32 4u
+#define LKS_INT16 5u
+#define LKS_INT8 6u
+#define LKS_INT64 7u
+
+/* States of a source, shown to the operator and written into the file. */
+#define LKS_STATE_IDLE 0u       /* not started */
+#define LKS_STATE_CONNECTING 1u /* looking for the device, or waiting for its first data */
+#define LKS_STATE_STREAMING 2u  /* data arrive */
+#define LKS_STATE_DEGRADED 3u   /* data arrive, but something is wrong: say what in the reason */
+#define LKS_STATE_LOST 4u       /* the device is gone; the plugin keeps trying */
+#define LKS_STATE_FINISHED 5u   /* no more data will ever come (end of input) */
+#define LKS_STATE_FAILED 6u     /* gave up */
+
+/* Levels of log lines. */
+#define LKS_LOG_ERROR 1u
+#define LKS_LOG_WARN 2u
+#define LKS_LOG_INFO 3u
+#define LKS_LOG_DEBUG 4u
+
+/* What the numbers of a device clock count from. */
+#define LKS_DOMAIN_DEVICE 1u    /* ticks since some start of its own */
+#define LKS_DOMAIN_UNIX 2u      /* seconds since 1970-01-01 UTC */
+#define LKS_DOMAIN_MONOTONIC 3u /* the monotonic clock of another machine or process */
+
+/* How a reading of a clock relates to the instant it was taken at. */
+#define LKS_STAMP_EXACT 1u      /* rounded to the nearest step, or finer than matters */
+#define LKS_STAMP_FLOOR 2u      /* the last step that had passed: true time is in [reading, reading + resolution) */
+
+/* Handles, given out by the host, valid for one instance. 0 is none. */
+typedef uint32_t lks_stream_id;
+typedef uint32_t lks_clock_id;
+#define LKS_RECORDER_TIME 0u    /* as a stream's clock: its stamps are recorder time */
+#define LKS_WHOLE_SOURCE 0u     /* as a stream: the state, gap or event concerns the source as a whole */
+#define LKS_UNKNOWN_COUNT UINT64_MAX /* as a number of lost samples: some, nobody knows how many */
+
+/* Borrowed UTF-8 text, valid for the call. ptr may be NULL when len is 0. */
+typedef struct lks_str {
+    const char *ptr;
+    size_t len;
+} lks_str;
+
+/* One channel, as shown in the header under desc/channels. Empty: not stated. */
+typedef struct lks_channel {
+    lks_str label;
+    lks_str unit; /* e.g. "microvolts" */
+    lks_str type; /* e.g. "EEG", "PupilDiameter" */
+} lks_channel;
+
+/*
+ * Known timing of a stream, written as desc/synchronization and never applied
+ * to the stamps. All in seconds; NaN: not stated.
+ */
+typedef struct lks_synchronization {
+    uint32_t struct_size;
+    uint32_t can_drop_samples; /* 0 no, 1 yes (frame-based sources such as cameras), 2 not stated */
+    double offset_mean_s;      /* to be subtracted from the stamps before streams are compared */
+    double offset_rms_s;
+    double offset_median_s;
+    double offset_5_centile_s;
+    double offset_95_centile_s;
+} lks_synchronization;
+
+/* A clock of the device. Several streams may share one. */
+typedef struct lks_clock_info {
+    uint32_t struct_size;
+    uint32_t domain;      /* LKS_DOMAIN_* */
+    uint32_t stamp;       /* LKS_STAMP_*: how t1 and t2 of its exchanges were read */
+    uint32_t reserved;    /* 0 */
+    double resolution_s;  /* step of those readings; 0: finer than matters */
+    lks_str name;         /* unique within the source; names the recorded stream of exchanges */
+} lks_clock_info;
+
+/* A stream of samples. */
+typedef struct lks_stream_info {
+    uint32_t struct_size;
+    uint32_t format;         /* LKS_FLOAT32 ... */
+    uint32_t channel_count;  /* at least 1 */
+    lks_clock_id clock;      /* which clock stamps it; LKS_RECORDER_TIME: the recorder's */
+    double nominal_rate_hz;  /* 0: irregular */
+    lks_str name;            /* unique within the source */
+    lks_str type;            /* content type, e.g. "EEG", "Gaze", "Markers" */
+    lks_str source_id;       /* identifies the device across restarts; may be empty */
+    lks_str desc_xml;        /* XML elements to stand inside desc; may be empty. Must be well formed */
+    const lks_channel *channels;  /* channel_count of them, or NULL */
+    const lks_synchronization *synchronization; /* or NULL */
+} lks_stream_info;
+
+/* Samples of one stream, oldest first. */
+typedef struct lks_chunk {
+    uint32_t struct_size;
+    lks_stream_id stream;
+    uint32_t sample_count;
+    uint32_t reserved;            /* 0 */
+    const double *timestamps_s;   /* [sample_count], in the stream's own clock, finite */
+    const void *data;             /* sample-major [sample_count][channel_count]: numbers of the stream's
+                                     format in native byte order, or lks_str for LKS_STRING */
+    size_t data_bytes;            /* of data; checked against the counts */
+} lks_chunk;
+
+/*
+ * One exchange with a device clock: t0 when the question left (recorder time),
+ * t1 when the device received it and t2 when its answer left (device time), t3
+ * when the answer arrived (recorder time). A device that takes one stamp gives
+ * t1 = t2. Give the stamps as they were read: the host does the arithmetic.
+ */
+typedef struct lks_exchange {
+    double t0_s;
+    double t1_s;
+    double t2_s;
+    double t3_s;
+} lks_exchange;
+
+/*
+ * What the host offers. The table and ctx stay valid for the life of the
+ * process; after stop() has returned every call answers LKS_ESTATE.
+ */
+typedef struct lks_host {
+    uint32_t struct_size;
+    uint32_t abi_major;
+    uint32_t abi_minor;
+    uint32_t reserved;
+    void *ctx; /* pass it back as the first argument of each call */
+
+    /* [any thread] Recorder time in seconds. */
+    double (*now)(void *ctx);
+
+    /* [any thread] Declare a device clock; its handle goes to *out. */
+    lks_status (*add_clock)(void *ctx, const lks_clock_info *info, lks_clock_id *out);
+
+    /* [any thread] Declare a stream; its handle goes to *out. From start() on, at any time. */
+    lks_status (*add_stream)(void *ctx, const lks_stream_info *info, lks_stream_id *out);
+
+    /* [any thread] Record samples. LKS_AGAIN: dropped and counted. Calls for one stream must not overlap. */
+    lks_status (*push_chunk)(void *ctx, const lks_chunk *chunk);
+
+    /*
+     * [any thread] Record the exchanges of one burst. All of them are kept; the
+     * one with the lowest round-trip time becomes the clock offset of every
+     * stream of this clock. Give only exchanges that were really measured.
+     */
+    lks_status (*push_exchanges)(void *ctx, lks_clock_id clock, const lks_exchange *exchanges, size_t count);
+
+    /* [any thread] The device clock restarted or jumped: what follows is on another time line. */
+    lks_status (*clock_reset)(void *ctx, lks_clock_id clock, lks_str reason);
+
+    /*
+     * [any thread] lost_samples of this stream never reached the plugin, or could not be read.
+     * LKS_UNKNOWN_COUNT: some, number unknown; 0: a break without loss.
+     */
+    lks_status (*report_gap)(void *ctx, lks_stream_id stream, uint64_t lost_samples, lks_str reason);
+
+    /* [any thread] State of a stream, or of the source (LKS_WHOLE_SOURCE). The reason is shown as it is. */
+    lks_status (*set_state)(void *ctx, lks_stream_id stream, uint32_t state, lks_str reason);
+
+    /* [any thread] Write an event into the recording: a name and a JSON value (may be empty). */
+    lks_status (*event)(void *ctx, lks_stream_id stream, lks_str name, lks_str json);
+
+    /* [any thread] A line for the log. In create and start, an error line becomes the reason of the failure. */
+    void (*log)(void *ctx, uint32_t level, lks_str text);
+
+    /*
+     * [control, from create] An option is wrong: path is a JSON pointer into the options
+     * ("/fields/2/type"). The operator sees the message at that place of the configuration.
+     */
+    void (*config_error)(void *ctx, lks_str path, lks_str message);
+
+    /* [any thread] A named extension, or NULL when the host has none of that name. */
+    const void *(*get_extension)(void *ctx, const char *name);
+} lks_host;
+
+/* Extension "lockstep.probe-settings/1": what the experiment asks of clock exchanges. */
+#define LKS_EXT_PROBE_SETTINGS "lockstep.probe-settings/1"
+typedef struct lks_probe_settings {
+    uint32_t struct_size;
+    uint32_t probes_per_burst;
+    double interval_s; /* between bursts */
+} lks_probe_settings;
+
+/* What the plugin offers: a table that lives for ever. Members may be NULL where said. */
+typedef struct lks_plugin {
+    uint32_t struct_size;
+    uint32_t abi_major; /* LKS_ABI_MAJOR of the header it was built with */
+    uint32_t abi_minor; /* LKS_ABI_MINOR */
+    uint32_t reserved;
+    const char *id;          /* as named in configurations: [a-z0-9_-]+ */
+    const char *version;     /* of the plugin */
+    const char *description; /* one sentence */
+
+    /*
+     * [any thread] JSON Schema of the options (an object), with descriptions and
+     * defaults; a string that lives for ever. NULL: the plugin takes any options.
+     */
+    const char *(*options_schema)(void);
+
+    /*
+     * [control] Make an instance from its options, a JSON object. Only parses and
+     * checks: no I/O, no threads. On success *self is the instance (any non-NULL pointer).
+     */
+    lks_status (*create)(const lks_host *host, lks_str options_json, void **self);
+
+    /* [control] Begin. Returns promptly; may start threads and add streams. Called at most once. */
+    lks_status (*start)(void *self);
+
+    /*
+     * [control] End: last samples pushed, threads joined. Returns within half a second.
+     * No host call may follow its return. Called once after a successful start.
+     */
+    lks_status (*stop)(void *self);
+
+    /* [control] Free the instance. Called exactly once, after stop, a failed start, or a create never started. */
+    void (*destroy)(void *self);
+
+    /* [any thread] A named extension of the plugin, or NULL. The member itself may be NULL. */
+    const void *(*get_extension)(const char *name);
+} lks_plugin;
+
+/*
+ * The one exported function. Returns the plugin's table, or NULL when it cannot
+ * serve a host of this version. Called before anything else, at least once.
+ * Lockstep looks for lks_plugin_entry, then for lks_plugin_entry_<file stem>.
+ */
+LKS_EXPORT const lks_plugin *lks_plugin_entry(uint32_t host_abi_major, uint32_t host_abi_minor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LOCKSTEP_PLUGIN_H */

@@ -1,0 +1,195 @@
+//! When to measure a device clock: bursts of exchanges, dense at the start,
+//! then at an interval, and one more at the stop.
+
+use std::time::Duration;
+
+use crate::clock::{Clock, Exchange};
+use crate::error::Error;
+use crate::host::{Host, LogLevel};
+use crate::stop::Stop;
+
+/// How often a clock is to be measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeSettings {
+    /// Seconds between the starts of two bursts.
+    pub interval_s: f64,
+    /// Exchanges in a burst.
+    pub probes_per_burst: u32,
+}
+
+impl Default for ProbeSettings {
+    /// 8 exchanges every 5 s, as LSL's clients measure.
+    fn default() -> Self {
+        Self { interval_s: 5.0, probes_per_burst: 8 }
+    }
+}
+
+/// Times of the first bursts, in seconds after the start: a short recording
+/// gets enough of them, and a drift shows early.
+const FIRST_BURSTS_S: [f64; 5] = [0.0, 1.0, 2.0, 5.0, 10.0];
+
+/// Seconds between two exchanges of a burst, before dither (LSL's wave spacing).
+const SPACING_S: f64 = 0.064;
+
+/// The times of bursts and exchanges, as pure arithmetic.
+///
+/// The gaps between exchanges are dithered by a quarter either way along a
+/// golden-ratio sequence, so that a device clock that counts in coarse steps is
+/// read at ever new phases of its step, and a periodic delay is not always met
+/// at the same point.
+#[derive(Debug, Clone)]
+pub struct ProbeSchedule {
+    settings: ProbeSettings,
+    next_burst_s: f64,
+    dither: f64,
+}
+
+impl ProbeSchedule {
+    /// A schedule that starts at 0 s. Intervals below 0.1 s are taken as 0.1 s,
+    /// bursts of no exchange as bursts of one.
+    pub fn new(settings: ProbeSettings) -> Self {
+        let interval_s = if settings.interval_s.is_finite() { settings.interval_s.max(0.1) } else { 5.0 };
+        let settings = ProbeSettings { interval_s, probes_per_burst: settings.probes_per_burst.max(1) };
+        Self { settings, next_burst_s: 0.0, dither: 0.0 }
+    }
+
+    /// Exchanges in each burst.
+    pub fn probes_per_burst(&self) -> u32 {
+        self.settings.probes_per_burst
+    }
+
+    /// When the next burst is due, in seconds after the start.
+    pub fn next_burst_s(&self) -> f64 {
+        self.next_burst_s
+    }
+
+    /// A burst has begun `elapsed_s` seconds after the start: plan the next one.
+    /// Bursts that were missed meanwhile are not made up for.
+    pub fn burst_begun(&mut self, elapsed_s: f64) {
+        let from = elapsed_s.max(self.next_burst_s);
+        let regular = from + self.settings.interval_s;
+        let early = FIRST_BURSTS_S.into_iter().find(|&t| t > from);
+        self.next_burst_s = early.map_or(regular, |t| t.min(regular));
+    }
+
+    /// Seconds to wait before the next exchange of the running burst.
+    pub fn gap_s(&mut self) -> f64 {
+        const GOLDEN: f64 = 0.618_033_988_749_894_8;
+        self.dither = (self.dither + GOLDEN).fract();
+        let widest = 0.8 * self.settings.interval_s / f64::from(self.settings.probes_per_burst);
+        SPACING_S.min(widest) * (0.75 + 0.5 * self.dither)
+    }
+}
+
+/// Longest wait for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+/// The same, in the burst at the stop, which has to be quick.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(60);
+/// Gap between exchanges of the burst at the stop.
+const LAST_GAP: Duration = Duration::from_millis(6);
+/// Say so when this many bursts in a row brought nothing.
+const SILENT_BURSTS: u32 = 2;
+
+/// Measure `clock` until `stop`: the loop of a thread that does nothing else.
+///
+/// `exchange` asks the device once and waits for the answer no longer than the
+/// given time; `None` when it did not come. Each burst is pushed when it is
+/// complete. An error of `exchange` ends one burst, not the loop: it is logged
+/// once until exchanges work again.
+///
+/// # Errors
+/// Those of pushing: the source was stopped, or the clock is not the host's.
+pub fn probe_until_stopped(
+    host: Host,
+    clock: &Clock,
+    stop: &Stop,
+    mut exchange: impl FnMut(Duration) -> Result<Option<Exchange>, Error>,
+) -> Result<(), Error> {
+    let mut schedule = ProbeSchedule::new(host.probe_settings());
+    let started_s = host.now_s();
+    let mut burst = Vec::new();
+    let mut silent_bursts = 0;
+    while !stop.wait_s(started_s + schedule.next_burst_s() - host.now_s()) {
+        schedule.burst_begun(host.now_s() - started_s);
+        let mut failure = None;
+        for probe in 0..schedule.probes_per_burst() {
+            if probe > 0 && stop.wait_s(schedule.gap_s()) {
+                break;
+            }
+            match exchange(ANSWER_TIMEOUT) {
+                Ok(answer) => burst.extend(answer),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        silent_bursts = if burst.is_empty() { silent_bursts + 1 } else { 0 };
+        if silent_bursts == SILENT_BURSTS {
+            let why = failure.map_or_else(|| "no answer".to_owned(), |e| e.to_string());
+            host.log(LogLevel::Warn, &format!("clock exchanges bring nothing: {why}"));
+        }
+        flush(clock, &mut burst)?;
+    }
+    for probe in 0..schedule.probes_per_burst() {
+        if probe > 0 {
+            std::thread::sleep(LAST_GAP);
+        }
+        match exchange(LAST_ANSWER_TIMEOUT) {
+            Ok(Some(answer)) => burst.push(answer),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    flush(clock, &mut burst)
+}
+
+fn flush(clock: &Clock, burst: &mut Vec<Exchange>) -> Result<(), Error> {
+    let result = if burst.is_empty() { Ok(()) } else { clock.push_exchanges(burst) };
+    burst.clear();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bursts(settings: ProbeSettings, count: usize) -> Vec<f64> {
+        let mut schedule = ProbeSchedule::new(settings);
+        (0..count)
+            .map(|_| {
+                let at = schedule.next_burst_s();
+                schedule.burst_begun(at);
+                at
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_bursts_are_dense_and_then_regular() {
+        let settings = ProbeSettings { interval_s: 60.0, probes_per_burst: 4 };
+        assert_eq!(bursts(settings, 8), [0.0, 1.0, 2.0, 5.0, 10.0, 70.0, 130.0, 190.0]);
+        let settings = ProbeSettings { interval_s: 2.0, probes_per_burst: 8 };
+        assert_eq!(bursts(settings, 8), [0.0, 1.0, 2.0, 4.0, 5.0, 7.0, 9.0, 10.0]);
+    }
+
+    #[test]
+    fn missed_bursts_are_not_made_up_for() {
+        let mut schedule = ProbeSchedule::new(ProbeSettings::default());
+        schedule.burst_begun(1000.3);
+        assert_eq!(schedule.next_burst_s(), 1005.3);
+    }
+
+    proptest! {
+        #[test]
+        fn bursts_never_overlap_and_gaps_are_dithered(interval_s in 0.0f64..100.0, probes in 0u32..64) {
+            let mut schedule =
+                ProbeSchedule::new(ProbeSettings { interval_s, probes_per_burst: probes });
+            let gaps: Vec<f64> = (1..schedule.probes_per_burst()).map(|_| schedule.gap_s()).collect();
+            prop_assert!(gaps.iter().sum::<f64>() < interval_s.max(0.1));
+            prop_assert!(gaps.windows(2).all(|w| w[0] != w[1]));
+            prop_assert!(gaps.iter().all(|&g| g > 0.0 && g <= 0.08));
+        }
+    }
+}

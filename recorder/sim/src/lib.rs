@@ -1,0 +1,34 @@
+//! The simulation core: clocks, networks, signals and truth logs that every simulated device shares.
+//!
+//! Each part is a pure, seeded model without I/O; only [`truth`] writes files and only [`udp`]
+//! opens sockets.
+//!
+//! | Simulated | Where | What is known exactly |
+//! |---|---|---|
+//! | device clock: offset, skew, wander, steps, resolution | [`clock`] | host minus device at any host time |
+//! | network, one direction: delay, jitter, loss, reordering, duplication | [`network`] | the fate of every datagram |
+//! | channel values in all seven XDF formats | [`signal`] | the value of every sample index |
+//! | record of what was done | [`truth`] | send time, device stamp, values, every exchange |
+//! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
+//!
+//! What is **not** simulated: missed samples inside the device, thermal models of a crystal,
+//! bursts of loss or of delay, and a device that restarts. Parameters are choices; no real device
+//! was measured for them.
+//!
+//! Times named `host` are seconds of the recorder's time base, CLOCK_MONOTONIC.
+#![forbid(unsafe_code)]
+
+mod csv;
+mod error;
+mod host;
+mod rng;
+
+pub mod clock;
+pub mod format;
+pub mod network;
+pub mod queue;
+pub mod signal;
+pub mod truth;
+pub mod udp;
+
+pub use error::{ModelError, SimError};

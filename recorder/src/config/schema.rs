@@ -1,0 +1,279 @@
+//! The configuration of an experiment as a tree of structs: what may stand in the TOML file.
+//!
+//! The comments on the fields are the configuration reference: they are published in the JSON
+//! Schema of [`Config`] and repeated in error messages.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use schemars::{JsonSchema, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// One experiment: who and what, where to write, how to measure clocks, and the sources.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Names the experiment and the session; these values name the file and are written into it.
+    pub experiment: Experiment,
+    /// Where and how to record.
+    #[serde(default)]
+    pub recording: Recording,
+    /// How often the clocks of the devices are compared with the recorder's.
+    #[serde(default)]
+    pub clock: Clock,
+    /// The sources, one `[[source]]` each: what to record.
+    #[schemars(length(min = 1))]
+    pub source: Vec<Source>,
+}
+
+/// `[experiment]`: what is recorded, and from whom. Keys that are not listed here are free: text,
+/// numbers or true/false; they can be used in the file name and are written into the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Experiment {
+    /// Name of the experiment.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Code of the participant, as "P012"; never a person's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub participant: Option<String>,
+    /// Session of this participant, as "01".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub session: Option<String>,
+    /// Task or block, as "gonogo".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub task: Option<String>,
+    /// Number of the run, or "auto" for the next free number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+    /// Label of the acquisition (BIDS `acq-`), where one task is recorded in several ways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub acquisition: Option<String>,
+    /// BIDS modality: the folder and the last part of the file name, as "beh", "eeg", "meg".
+    #[serde(default = "default_modality")]
+    #[schemars(length(min = 1))]
+    pub modality: String,
+    /// Free keys.
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, Scalar>,
+}
+
+fn default_modality() -> String {
+    "beh".to_owned()
+}
+
+/// Number of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Run {
+    /// A fixed number.
+    Number(u32),
+    /// One more than the largest number among the files already there.
+    Auto(AutoRun),
+}
+
+/// The word "auto".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AutoRun {
+    /// Take the next free number.
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+impl JsonSchema for Run {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Run".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": 0, "maximum": super::filename::MAX_RUN },
+                { "const": "auto" },
+            ],
+        })
+    }
+}
+
+/// A value of a free key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// true or false.
+    Bool(bool),
+    /// An integer.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// Text; a TOML date or time is kept as its text.
+    Text(String),
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(flag) => flag.fmt(f),
+            Self::Integer(number) => number.fmt(f),
+            Self::Float(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+/// `[recording]`: where the file goes, and when to start and stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    /// Folder the file name starts from. A relative one starts from the working directory.
+    pub directory: PathBuf,
+    /// Template of the file name below `directory`; `/` makes folders. Placeholders:
+    /// `{experiment}` `{participant}` `{session}` `{task}` `{run}` (three digits) `{acquisition}`
+    /// `{modality}` `{date}` (2026-11-22) `{time}` (142207) `{datetime}` (2026-11-22T142207) and
+    /// every free key of `[experiment]`; LabRecorder's `%p %s %b %a %m %r %n` are understood too.
+    /// When it is not set: with a participant
+    /// `sub-{participant}/ses-{session}/{modality}/sub-{participant}_ses-{session}_task-{task}_acq-{acquisition}_run-{run}_{modality}.xdf`
+    /// without the parts that are not set; with no participant `{experiment}_{date}_{time}.xdf`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub filename: Option<String>,
+    /// What to do when a required source has no sample on disk.
+    pub when_missing: WhenMissing,
+    /// How long to wait for the first sample of every required source, in seconds.
+    #[schemars(range(min = 0.0, max = 86400.0))]
+    pub wait_s: f64,
+    /// Stop by itself after this time, in seconds. When it is not set, it records until stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub duration_s: Option<f64>,
+    /// Memory for samples of one source that wait for the disk, in MiB. When it is full, samples
+    /// are dropped and counted.
+    #[schemars(range(min = 1, max = 4096))]
+    pub queue_mb: u32,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::from("."),
+            filename: None,
+            when_missing: WhenMissing::default(),
+            wait_s: 10.0,
+            duration_s: None,
+            queue_mb: 64,
+        }
+    }
+}
+
+/// What to do when a required source has no sample on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenMissing {
+    /// Give up with exit code 1 as soon as a required source says that it cannot start, and at the
+    /// latest after `wait_s`.
+    #[default]
+    Fail,
+    /// Wait for `wait_s` even when a source says that it cannot start (a device that is switched
+    /// on late), then give up with exit code 1.
+    Wait,
+    /// Record what is there. After `wait_s` a source that is missing is an alarm, until it comes.
+    Warn,
+}
+
+/// `[clock]`: how often the clock of each device is compared with the recorder's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clock {
+    /// Time from one burst of exchanges to the next, in seconds.
+    #[schemars(range(min = 0.5, max = 3600.0))]
+    pub interval_s: f64,
+    /// Exchanges in a burst; the one with the lowest round-trip time becomes the clock offset.
+    #[schemars(range(min = 1, max = 64))]
+    pub probes: u32,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            interval_s: 5.0,
+            probes: 8,
+        }
+    }
+}
+
+/// `[[source]]`: one device or program to record, through a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Name of the source, shown on the screen; no two sources share one.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Plugin that reads it, as "udp"; `lockstep plugins` lists them.
+    #[schemars(regex(pattern = "^[a-z0-9_-]+$"))]
+    pub plugin: String,
+    /// Whether the recording needs it: see `when_missing` in [recording].
+    #[serde(default = "default_required")]
+    pub required: bool,
+    /// Options of the plugin; `lockstep plugins NAME` explains them.
+    #[serde(default)]
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// Facts about the device (manufacturer, model, serial_number ...): text, numbers or
+    /// true/false; written to `desc/acquisition` of each of its streams.
+    #[serde(default)]
+    pub acquisition: BTreeMap<String, Scalar>,
+    /// Known delays of the device; they replace what the plugin declares. They are written to
+    /// `desc/synchronization` and never applied to the stored time stamps.
+    #[serde(default)]
+    pub synchronization: Synchronization,
+}
+
+fn default_required() -> bool {
+    true
+}
+
+/// `[source.synchronization]`: how much later a sample is stamped than it happened.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Synchronization {
+    /// Mean delay, in seconds: to be subtracted from the time stamps by whoever reads the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset_mean: Option<f64>,
+    /// Root mean square of the delay, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub offset_rms: Option<f64>,
+    /// Median delay, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset_median: Option<f64>,
+    /// 95 % of the delays are greater than this, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset_5_centile: Option<f64>,
+    /// 95 % of the delays are less than this, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset_95_centile: Option<f64>,
+    /// Whether samples can be missing though the rate is steady, as frames of a camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_drop_samples: Option<bool>,
+}
+
+impl Config {
+    /// The JSON Schema of a configuration: for an editor, and for the reference.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Config).to_value()
+    }
+}
