@@ -248,6 +248,14 @@ typedef struct lks_probe_settings {
     double interval_s; /* between bursts */
 } lks_probe_settings;
 
+/* Extension "lockstep.source-info/1": what the experiment calls this source. */
+#define LKS_EXT_SOURCE_INFO "lockstep.source-info/1"
+typedef struct lks_source_info {
+    uint32_t struct_size;
+    uint32_t reserved;
+    lks_str name; /* valid as long as the host table */
+} lks_source_info;
+
 /* What the plugin offers: a table that lives for ever. Members may be NULL where said. */
 typedef struct lks_plugin {
     uint32_t struct_size;

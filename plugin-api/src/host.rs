@@ -147,17 +147,36 @@ impl Host {
 
     /// How often the experiment wants clocks measured; the SDK's defaults where the host does not say.
     pub fn probe_settings(&self) -> ProbeSettings {
-        let defaults = ProbeSettings::default();
-        let Some(call) = self.0.get_extension else { return defaults };
-        // SAFETY: the table's function with its own ctx and a static, terminated name.
-        let found = unsafe { call(self.0.ctx, sys::EXT_PROBE_SETTINGS.as_ptr()) };
         // SAFETY: by the header, the extension of this name is NULL or a static lks_probe_settings.
-        match unsafe { found.cast::<sys::ProbeSettings>().as_ref() } {
+        match unsafe { self.extension::<sys::ProbeSettings>(sys::EXT_PROBE_SETTINGS) } {
             Some(s) if s.struct_size as usize >= size_of::<sys::ProbeSettings>() => {
                 ProbeSettings { interval_s: s.interval_s, probes_per_burst: s.probes_per_burst }
             }
-            _ => defaults,
+            _ => ProbeSettings::default(),
         }
+    }
+
+    /// What the experiment calls this source: a good name for its only stream.
+    pub fn source_name(&self) -> &'static str {
+        // SAFETY: by the header, the extension of this name is NULL or a static lks_source_info.
+        match unsafe { self.extension::<sys::SourceInfo>(sys::EXT_SOURCE_INFO) } {
+            Some(info) if info.struct_size as usize >= size_of::<sys::SourceInfo>() => {
+                // SAFETY: by the header, the text is valid as long as the table, which is for ever.
+                unsafe { info.name.as_str() }.unwrap_or("")
+            }
+            _ => "",
+        }
+    }
+
+    /// The extension `name`, if the host has it.
+    ///
+    /// # Safety
+    /// `T` must be what the header says an extension of this name points to.
+    unsafe fn extension<T>(&self, name: &std::ffi::CStr) -> Option<&'static T> {
+        let call = self.0.get_extension?;
+        // SAFETY: the table's function with its own ctx and a terminated name; what it
+        // points to is a `T` by this function's contract, and lives for ever.
+        unsafe { call(self.0.ctx, name.as_ptr()).cast::<T>().as_ref() }
     }
 
     /// Start a named thread. An error it returns or a panic in it is logged and

@@ -62,6 +62,9 @@ constants! {
 /// `LKS_EXT_PROBE_SETTINGS` of the header.
 pub const EXT_PROBE_SETTINGS: &std::ffi::CStr = c"lockstep.probe-settings/1";
 
+/// `LKS_EXT_SOURCE_INFO` of the header.
+pub const EXT_SOURCE_INFO: &std::ffi::CStr = c"lockstep.source-info/1";
+
 /// `lks_status` of the header.
 pub type Status = i32;
 
@@ -174,6 +177,11 @@ mirror! {
         probes_per_burst: u32,
         interval_s: f64,
     }
+    "lks_source_info" struct SourceInfo {
+        struct_size: u32,
+        reserved: u32,
+        name: Str,
+    }
     "lks_plugin" struct Plugin {
         struct_size: u32,
         abi_major: u32,
@@ -228,6 +236,10 @@ impl Str {
 unsafe impl Sync for Plugin {}
 // SAFETY: as above.
 unsafe impl Send for Plugin {}
+// SAFETY: the host makes it once and keeps it, with the text it points to, for ever.
+unsafe impl Sync for SourceInfo {}
+// SAFETY: as above.
+unsafe impl Send for SourceInfo {}
 // SAFETY: the host's table is read-only; its functions may be called from any
 // thread, and `ctx` is only ever handed back to them.
 unsafe impl Sync for Host {}

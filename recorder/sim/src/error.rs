@@ -23,11 +23,7 @@ pub(crate) fn check(
     range: std::ops::RangeInclusive<f64>,
     accepted: &'static str,
 ) -> Result<(), ModelError> {
-    if range.contains(&value) {
-        Ok(())
-    } else {
-        Err(ModelError { parameter, value, accepted })
-    }
+    if range.contains(&value) { Ok(()) } else { Err(ModelError { parameter, value, accepted }) }
 }
 
 /// Why a simulation could not start or had to end.
@@ -50,7 +46,9 @@ pub enum SimError {
         problem: String,
     },
     /// A socket could not be opened.
-    #[error("simulated device '{device}': cannot open a UDP socket at {address}: {source}; choose a free port and an address of this machine")]
+    #[error(
+        "simulated device '{device}': cannot open a UDP socket at {address}: {source}; choose a free port and an address of this machine"
+    )]
     Bind {
         /// Name of the device.
         device: String,
@@ -68,7 +66,9 @@ pub enum SimError {
         source: io::Error,
     },
     /// A datagram came out larger than UDP can carry.
-    #[error("simulated device '{device}': a datagram of {bytes} bytes is more than the {limit} that UDP can carry; lower the samples per datagram or the channels")]
+    #[error(
+        "simulated device '{device}': a datagram of {bytes} bytes is more than the {limit} that UDP can carry; lower the samples per datagram or the channels"
+    )]
     DatagramTooLarge {
         /// Name of the device.
         device: String,
@@ -81,6 +81,8 @@ pub enum SimError {
     #[error("cannot start the simulator's runtime: {0}")]
     Runtime(#[source] io::Error),
     /// The task of a device ended by a panic, which is a defect of the simulator.
-    #[error("a simulated device ended unexpectedly: {0}; this is a defect of the simulator, please report it")]
+    #[error(
+        "a simulated device ended unexpectedly: {0}; this is a defect of the simulator, please report it"
+    )]
     Task(String),
 }

@@ -25,15 +25,8 @@ pub enum Format {
 
 impl Format {
     /// All seven, in the order of the XDF specification's numbers.
-    pub const ALL: [Self; 7] = [
-        Self::Float32,
-        Self::Double64,
-        Self::String,
-        Self::Int32,
-        Self::Int16,
-        Self::Int8,
-        Self::Int64,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Float32, Self::Double64, Self::String, Self::Int32, Self::Int16, Self::Int8, Self::Int64];
 
     /// The name in an XDF stream header, for example `float32`.
     pub const fn name(self) -> &'static str {

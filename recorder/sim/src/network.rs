@@ -141,13 +141,7 @@ mod tests {
 
     #[test]
     fn loss_duplication_and_jitter_have_their_rates() {
-        let model = PathModel {
-            delay_s: 0.002,
-            jitter_s: 0.005,
-            loss: 0.1,
-            reorder: 0.0,
-            duplicate: 0.05,
-        };
+        let model = PathModel { delay_s: 0.002, jitter_s: 0.005, loss: 0.1, reorder: 0.0, duplicate: 0.05 };
         let fates = fates(model, 1.0, 20_000);
         let share = |copies| fates.iter().filter(|f| f.1.copies() == copies).count() as f64 / 20_000.0;
         assert!((share(0) - 0.1).abs() < 0.01);
@@ -183,9 +177,8 @@ mod tests {
 
     #[test]
     fn the_lost_datagrams_do_not_depend_on_other_settings() {
-        let lost = |model| -> Vec<bool> {
-            fates(model, 0.01, 500).iter().map(|f| f.1.copies() == 0).collect()
-        };
+        let lost =
+            |model| -> Vec<bool> { fates(model, 0.01, 500).iter().map(|f| f.1.copies() == 0).collect() };
         let only_loss = PathModel { loss: 0.2, ..PathModel::default() };
         let all = PathModel { jitter_s: 0.01, reorder: 0.1, duplicate: 0.1, ..only_loss };
         assert_eq!(lost(only_loss), lost(all));

@@ -72,8 +72,18 @@ mod tests {
 
     #[test]
     fn same_seed_and_purpose_repeat_and_others_differ() {
-        let first: Vec<f64> = (0..8).map({ let mut d = Draws::new(7, "a"); move |_| d.unit() }).collect();
-        let again: Vec<f64> = (0..8).map({ let mut d = Draws::new(7, "a"); move |_| d.unit() }).collect();
+        let first: Vec<f64> = (0..8)
+            .map({
+                let mut d = Draws::new(7, "a");
+                move |_| d.unit()
+            })
+            .collect();
+        let again: Vec<f64> = (0..8)
+            .map({
+                let mut d = Draws::new(7, "a");
+                move |_| d.unit()
+            })
+            .collect();
         assert_eq!(first, again);
         assert_ne!(first[0], Draws::new(7, "b").unit());
         assert_ne!(first[0], Draws::new(8, "a").unit());

@@ -48,12 +48,8 @@ impl Signal {
             Format::Double64 => Value::Double64(self.microvolts(&noise)),
             Format::String => Value::String(marker(&noise)),
             Format::Int8 => Value::Int8(self.integer(&noise, i8::MIN.into(), i8::MAX.into()) as i8),
-            Format::Int16 => {
-                Value::Int16(self.integer(&noise, i16::MIN.into(), i16::MAX.into()) as i16)
-            }
-            Format::Int32 => {
-                Value::Int32(self.integer(&noise, i32::MIN.into(), i32::MAX.into()) as i32)
-            }
+            Format::Int16 => Value::Int16(self.integer(&noise, i16::MIN.into(), i16::MAX.into()) as i16),
+            Format::Int32 => Value::Int32(self.integer(&noise, i32::MIN.into(), i32::MAX.into()) as i32),
             Format::Int64 => Value::Int64(self.integer(&noise, i64::MIN, i64::MAX)),
         }
     }

@@ -7,6 +7,14 @@ use miette::{
     ThemeStyles,
 };
 
+use super::words;
+
+/// Narrowest report, in columns.
+const WIDTH_MIN: usize = 40;
+
+/// Columns the printer puts before a message or help line.
+const INDENT: usize = 8;
+
 /// A text that errors point into: the config file, or one `--set` argument.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SourceText {
@@ -14,6 +22,8 @@ pub(super) struct SourceText {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Whether it was typed on the command line.
+    pub is_override: bool,
 }
 
 /// A mark under a piece of the text, with a short remark.
@@ -61,8 +71,13 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((name, line, column)) = self.location() {
-            write!(f, "{name}:{line}:{column}: ")?;
+        match (&self.source, self.location()) {
+            (Some(source), _) if source.is_override => {
+                let typed = source.text.replace(char::is_control, " ");
+                write!(f, "{} {typed}: ", source.name)?;
+            }
+            (_, Some((name, line, column))) => write!(f, "{name}:{line}:{column}: ")?,
+            _ => {}
         }
         f.write_str(&self.message)
     }
@@ -79,24 +94,14 @@ pub struct ConfigError {
 impl ConfigError {
     /// All of `diagnostics`, in the order of the text; none when there are none.
     pub(super) fn collect(mut diagnostics: Vec<Diagnostic>) -> Option<Self> {
-        diagnostics.sort_by_key(|diagnostic| {
-            diagnostic
-                .labels
-                .first()
-                .map_or(0, |label| label.span.start)
-        });
+        diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start));
         (!diagnostics.is_empty()).then_some(Self { diagnostics })
     }
 
     /// An error that points at no text.
     pub(super) fn plain(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Diagnostic {
-            message: message.into(),
-            help: Some(help.into()),
-            source: None,
-            labels: Vec::new(),
-        }
-        .into()
+        Diagnostic { message: message.into(), help: Some(help.into()), source: None, labels: Vec::new() }
+            .into()
     }
 
     /// The single things that are wrong, in the order of the text.
@@ -121,21 +126,18 @@ impl ConfigError {
                 uarrow: '^',
                 ..ThemeCharacters::unicode()
             },
-            styles: if color {
-                ThemeStyles::ansi()
-            } else {
-                ThemeStyles::none()
-            },
+            styles: if color { ThemeStyles::ansi() } else { ThemeStyles::none() },
         };
+        let width = width.max(WIDTH_MIN);
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(width.max(40))
+            .with_width(width)
+            .with_wrap_lines(false)
             .with_links(false)
-            .with_break_words(false)
             .without_syntax_highlighting()
             .with_context_lines(1);
         let mut out = String::new();
         for diagnostic in &self.diagnostics {
-            let report = Report::new(diagnostic);
+            let report = Report::new(diagnostic, width);
             if handler.render_report(&mut out, &report).is_err() {
                 out.push_str(&diagnostic.to_string());
                 out.push('\n');
@@ -147,9 +149,7 @@ impl ConfigError {
 
 impl From<Diagnostic> for ConfigError {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            diagnostics: vec![diagnostic],
-        }
+        Self { diagnostics: vec![diagnostic] }
     }
 }
 
@@ -171,23 +171,30 @@ impl std::error::Error for ConfigError {}
 /// A diagnostic in the form the report printer takes.
 #[derive(Debug)]
 struct Report<'a> {
-    diagnostic: &'a Diagnostic,
+    labels: &'a [Label],
+    message: String,
+    help: Option<String>,
     source: Option<NamedSource<String>>,
 }
 
 impl<'a> Report<'a> {
-    fn new(diagnostic: &'a Diagnostic) -> Self {
-        let source = diagnostic
-            .source
-            .as_ref()
-            .map(|source| NamedSource::new(&source.name, source.text.clone()));
-        Self { diagnostic, source }
+    /// Sentences are wrapped here, at blanks only, so that paths and quoted values stay whole.
+    fn new(diagnostic: &'a Diagnostic, width: usize) -> Self {
+        let wrap = |text: &str| words::wrapped(text, width - INDENT);
+        let source =
+            diagnostic.source.as_ref().map(|source| NamedSource::new(&source.name, source.text.clone()));
+        Self {
+            labels: &diagnostic.labels,
+            message: wrap(&diagnostic.message),
+            help: diagnostic.help.as_deref().map(wrap),
+            source,
+        }
     }
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -195,7 +202,7 @@ impl std::error::Error for Report<'_> {}
 
 impl miette::Diagnostic for Report<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.diagnostic.help.as_ref()?;
+        let help = self.help.as_ref()?;
         Some(Box::new(help))
     }
 
@@ -204,7 +211,7 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let labels = self.diagnostic.labels.iter().enumerate().map(|(n, label)| {
+        let labels = self.labels.iter().enumerate().map(|(n, label)| {
             let text = Some(label.text.clone());
             if n == 0 {
                 LabeledSpan::new_primary_with_span(text, label.span.clone())

@@ -113,10 +113,7 @@ pub(super) fn write_segments(f: &mut impl fmt::Write, segments: &[Segment]) -> f
 
 /// Whether TOML lets this key stand without quotes.
 pub(super) fn is_bare_key(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 #[cfg(test)]
@@ -125,11 +122,7 @@ mod tests {
 
     #[test]
     fn prints_keys_positions_and_odd_names() {
-        let path = ConfigPath::root()
-            .key("source")
-            .index(0)
-            .key("options")
-            .key("a.b");
+        let path = ConfigPath::root().key("source").index(0).key("options").key("a.b");
         assert_eq!(path.to_string(), "source[0].options.\"a.b\"");
     }
 

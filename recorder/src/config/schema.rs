@@ -209,10 +209,7 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            interval_s: 5.0,
-            probes: 8,
-        }
+        Self { interval_s: 5.0, probes: 8 }
     }
 }
 
@@ -224,9 +221,12 @@ pub struct Source {
     #[schemars(length(min = 1))]
     pub name: String,
     /// Plugin that reads it, as "udp"; `lockstep plugins` lists them.
-    #[schemars(regex(pattern = "^[a-z0-9_-]+$"))]
+    #[schemars(
+        regex(pattern = "^[a-z0-9_-]+$"),
+        extend("x-form" = "small letters, digits, - and _")
+    )]
     pub plugin: String,
-    /// Whether the recording needs it: see `when_missing` in [recording].
+    /// Whether the recording needs it: see `when_missing` in `[recording]`.
     #[serde(default = "default_required")]
     pub required: bool,
     /// Options of the plugin; `lockstep plugins NAME` explains them.

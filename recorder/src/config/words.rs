@@ -13,7 +13,11 @@ pub(super) fn found(value: &Value) -> String {
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) if text.is_empty() => "an empty text".to_owned(),
         Value::String(text) => format!("the text {}", quoted(text)),
-        Value::Array(_) => "a list".to_owned(),
+        Value::Array(list) => match list.len() {
+            0 => "an empty list".to_owned(),
+            1 => "a list of 1 entry".to_owned(),
+            many => format!("a list of {many} entries"),
+        },
         Value::Object(_) => "a table".to_owned(),
     }
 }
@@ -42,11 +46,7 @@ pub(super) fn literal(value: &Value) -> String {
                 .filter(|(_, value)| !value.is_null())
                 .map(|(key, value)| format!("{key} = {}", literal(value)))
                 .collect();
-            if entries.is_empty() {
-                "{}".to_owned()
-            } else {
-                format!("{{ {} }}", entries.join(", "))
-            }
+            if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }
         other => other.to_string(),
     }
@@ -98,10 +98,31 @@ pub(super) fn meant<'a, S: AsRef<str>>(typed: &str, accepted: &'a [S]) -> Option
 /// Whether one word is the other and an underscored rest, as `duration` and `duration_s`.
 fn differs_by_suffix(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    !short.is_empty()
-        && long
-            .strip_prefix(short)
-            .is_some_and(|rest| rest.starts_with('_'))
+    !short.is_empty() && long.strip_prefix(short).is_some_and(|rest| rest.starts_with('_'))
+}
+
+/// `text` with lines of at most `width` characters, broken at blanks only.
+pub(super) fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    for (n, line) in text.lines().enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for word in line.split(' ') {
+            let len = word.chars().count();
+            if used > 0 && used + 1 + len > width {
+                out.push('\n');
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += len;
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -115,6 +136,12 @@ mod tests {
         assert_eq!(meant("interval", &accepted), Some("interval_s"));
         assert_eq!(meant("Probes", &accepted), Some("probes"));
         assert_eq!(meant("colour", &accepted), None);
+    }
+
+    #[test]
+    fn lines_break_at_blanks_only() {
+        assert_eq!(wrapped("one two /a/long/path", 8), "one two\n/a/long/path");
+        assert_eq!(wrapped("a\nb c", 80), "a\nb c");
     }
 
     #[test]

@@ -133,10 +133,7 @@ pub(crate) enum Frame {
     /// As [`Step::NeedMore`].
     NeedMore { at_least: usize },
     /// All of it is there: the tag, and where its content lies in the slice.
-    Whole {
-        tag: u16,
-        content: std::ops::Range<usize>,
-    },
+    Whole { tag: u16, content: std::ops::Range<usize> },
 }
 
 /// Finds the end of the chunk at the start of `bytes`, refusing a length that cannot be true as
@@ -146,10 +143,7 @@ pub(crate) fn frame(bytes: &[u8]) -> Result<Frame, DecodeError> {
         Varlen::Value { value, used } => (value, used),
         Varlen::Cut { need } => return Ok(Frame::NeedMore { at_least: need }),
         Varlen::Bad { first_byte } => {
-            return Err(DecodeError::BadVarlen {
-                what: "chunk length",
-                first_byte,
-            });
+            return Err(DecodeError::BadVarlen { what: "chunk length", first_byte });
         }
     };
     if length < TAG_BYTES as u64 {
@@ -173,10 +167,7 @@ pub(crate) fn frame(bytes: &[u8]) -> Result<Frame, DecodeError> {
     if bytes.len() < end {
         return Ok(Frame::NeedMore { at_least: end });
     }
-    Ok(Frame::Whole {
-        tag,
-        content: begin..end,
-    })
+    Ok(Frame::Whole { tag, content: begin..end })
 }
 
 /// Reads the chunk at the start of `bytes`, which must be a chunk edge (after the magic).
@@ -189,10 +180,9 @@ pub(crate) fn frame(bytes: &[u8]) -> Result<Frame, DecodeError> {
 pub fn next_chunk(bytes: &[u8]) -> Result<Step<'_>, DecodeError> {
     Ok(match frame(bytes)? {
         Frame::NeedMore { at_least } => Step::NeedMore { at_least },
-        Frame::Whole { tag, content } => Step::Chunk {
-            consumed: content.end,
-            chunk: parse(tag, &bytes[content])?,
-        },
+        Frame::Whole { tag, content } => {
+            Step::Chunk { consumed: content.end, chunk: parse(tag, &bytes[content])? }
+        }
     })
 }
 
@@ -213,9 +203,8 @@ pub fn torn_samples(bytes: &[u8]) -> Option<(u32, u64, &[u8])> {
     let Varlen::Value { value, used } = varlen::read(rest) else {
         return None;
     };
-    (u16::from_le_bytes(*tag) == Tag::Samples as u16).then(|| {
-        (u32::from_le_bytes(*stream_id), value, &rest[used..])
-    })
+    (u16::from_le_bytes(*tag) == Tag::Samples as u16)
+        .then(|| (u32::from_le_bytes(*stream_id), value, &rest[used..]))
 }
 
 fn check_content_size(tag: Tag, found: usize) -> Result<(), DecodeError> {
@@ -226,35 +215,23 @@ fn check_content_size(tag: Tag, found: usize) -> Result<(), DecodeError> {
         Tag::ClockOffset => found == CLOCK_OFFSET_BYTES,
         Tag::Boundary => found == BOUNDARY_UUID.len(),
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(DecodeError::WrongContentSize { tag, found })
-    }
+    if fits { Ok(()) } else { Err(DecodeError::WrongContentSize { tag, found }) }
 }
 
 fn parse(tag: u16, content: &[u8]) -> Result<Chunk<'_>, DecodeError> {
     let Some(known) = Tag::from_number(tag) else {
         return Ok(Chunk::Unknown { tag, content });
     };
-    let wrong_size = || DecodeError::WrongContentSize {
-        tag: known,
-        found: content.len(),
-    };
+    let wrong_size = || DecodeError::WrongContentSize { tag: known, found: content.len() };
     let with_stream = || {
         let (id, rest) = content.split_first_chunk().ok_or_else(wrong_size)?;
         Ok((u32::from_le_bytes(*id), rest))
     };
     Ok(match known {
-        Tag::FileHeader => Chunk::FileHeader {
-            xml: String::from_utf8_lossy(content),
-        },
+        Tag::FileHeader => Chunk::FileHeader { xml: String::from_utf8_lossy(content) },
         Tag::StreamHeader => {
             let (stream_id, xml) = with_stream()?;
-            Chunk::StreamHeader {
-                stream_id,
-                xml: String::from_utf8_lossy(xml),
-            }
+            Chunk::StreamHeader { stream_id, xml: String::from_utf8_lossy(xml) }
         }
         Tag::Samples => {
             let (stream_id, rest) = with_stream()?;
@@ -262,24 +239,14 @@ fn parse(tag: u16, content: &[u8]) -> Result<Chunk<'_>, DecodeError> {
                 Varlen::Value { value, used } => (value, &rest[used..]),
                 Varlen::Cut { .. } => return Err(wrong_size()),
                 Varlen::Bad { first_byte } => {
-                    return Err(DecodeError::BadVarlen {
-                        what: "sample count",
-                        first_byte,
-                    });
+                    return Err(DecodeError::BadVarlen { what: "sample count", first_byte });
                 }
             };
             // Every sample has at least the byte that gives the size of its stamp.
             if sample_count > body.len() as u64 {
-                return Err(DecodeError::TooManySamples {
-                    sample_count,
-                    body_bytes: body.len(),
-                });
+                return Err(DecodeError::TooManySamples { sample_count, body_bytes: body.len() });
             }
-            Chunk::Samples {
-                stream_id,
-                sample_count,
-                body,
-            }
+            Chunk::Samples { stream_id, sample_count, body }
         }
         Tag::ClockOffset => {
             let (stream_id, rest) = with_stream()?;
@@ -295,10 +262,7 @@ fn parse(tag: u16, content: &[u8]) -> Result<Chunk<'_>, DecodeError> {
         Tag::Boundary => return Err(DecodeError::WrongBoundary),
         Tag::StreamFooter => {
             let (stream_id, xml) = with_stream()?;
-            Chunk::StreamFooter {
-                stream_id,
-                xml: String::from_utf8_lossy(xml),
-            }
+            Chunk::StreamFooter { stream_id, xml: String::from_utf8_lossy(xml) }
         }
     })
 }

@@ -10,9 +10,8 @@ use crate::varlen;
 pub const MAGIC: &[u8; 4] = b"XDF:";
 
 /// Content of every Boundary chunk, to find a chunk edge again after damage.
-pub const BOUNDARY_UUID: [u8; 16] = [
-    0x43, 0xA5, 0x46, 0xDC, 0xCB, 0xF5, 0x41, 0x0F, 0xB3, 0x0E, 0xD5, 0x46, 0x73, 0x83, 0xCB, 0xE4,
-];
+pub const BOUNDARY_UUID: [u8; 16] =
+    [0x43, 0xA5, 0x46, 0xDC, 0xCB, 0xF5, 0x41, 0x0F, 0xB3, 0x0E, 0xD5, 0x46, 0x73, 0x83, 0xCB, 0xE4];
 
 const TAG_BYTES: usize = 2;
 const STREAM_ID_BYTES: usize = 4;
@@ -84,11 +83,7 @@ pub const MAX_SAMPLES_PREFIX_BYTES: usize = 9 + TAG_BYTES + STREAM_ID_BYTES + 9;
 pub fn samples_prefix(out: &mut Vec<u8>, stream_id: u32, block: &SampleBlock) {
     let short_count = u32::try_from(block.sample_count);
     let count_bytes = short_count.map_or(9, |_| SAMPLE_COUNT_BYTES);
-    begin(
-        out,
-        Tag::Samples,
-        STREAM_ID_BYTES + count_bytes + block.body.len(),
-    );
+    begin(out, Tag::Samples, STREAM_ID_BYTES + count_bytes + block.body.len());
     out.extend_from_slice(&stream_id.to_le_bytes());
     match short_count {
         Ok(count) => varlen::write_u32(out, count),
@@ -163,11 +158,7 @@ mod tests {
 
     #[test]
     fn the_sample_count_takes_five_bytes() {
-        let block = SampleBlock {
-            sample_count: 1,
-            body: vec![0, 42],
-            ..SampleBlock::default()
-        };
+        let block = SampleBlock { sample_count: 1, body: vec![0, 42], ..SampleBlock::default() };
         let mut out = Vec::new();
         samples(&mut out, 9, &block);
         assert_eq!(out, [1, 13, 3, 0, 9, 0, 0, 0, 4, 1, 0, 0, 0, 0, 42]);

@@ -24,15 +24,8 @@ pub enum ChannelFormat {
 
 impl ChannelFormat {
     /// Every format, in the order of this list.
-    pub const ALL: [Self; 7] = [
-        Self::Int8,
-        Self::Int16,
-        Self::Int32,
-        Self::Int64,
-        Self::Float32,
-        Self::Double64,
-        Self::String,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Int8, Self::Int16, Self::Int32, Self::Int64, Self::Float32, Self::Double64, Self::String];
 
     /// The name used in XDF and LSL headers.
     pub const fn name(self) -> &'static str {
@@ -80,9 +73,7 @@ impl FromStr for ChannelFormat {
 
 /// The name is not one of a channel format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "\"{0}\" is not a channel format; use int8, int16, int32, int64, float32, double64 or string"
-)]
+#[error("\"{0}\" is not a channel format; use int8, int16, int32, int64, float32, double64 or string")]
 pub struct UnknownFormat(
     /// The name as given.
     pub String,

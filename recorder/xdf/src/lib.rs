@@ -70,7 +70,4 @@ pub use header::{HeaderError, StreamInfo};
 pub use reader::{ChunkReader, ReadError};
 pub use sample_decoder::{SampleDecoder, SampleError, SampleValues};
 pub use samples::{EncodeError, MAX_BLOCK_BYTES, SampleBlock, SampleEncoder};
-pub use xml::{Element, XmlError};
-
-#[cfg(test)]
-mod tests;
+pub use xml::{Element, XmlError, parse_fragment};

@@ -6,11 +6,7 @@
 /// A NaN is written "NaN", losing its payload; infinities "inf" and "-inf".
 pub(crate) fn text(value: f64) -> String {
     let plain = value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs());
-    if plain {
-        format!("{value}")
-    } else {
-        format!("{value:e}")
-    }
+    if plain { format!("{value}") } else { format!("{value:e}") }
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub enum ReadError {
         found: [u8; 4],
     },
     /// The input ends inside a chunk: the recorder was stopped hard, or a copy is incomplete.
-    #[error("the file ends inside the chunk at byte {offset}: {have} of at least {need} bytes are there; everything before it is whole")]
+    #[error(
+        "the file ends inside the chunk at byte {offset}: {have} of at least {need} bytes are there; everything before it is whole"
+    )]
     Torn {
         /// Where the chunk begins.
         offset: u64,
@@ -72,16 +74,12 @@ pub struct ChunkReader<R> {
 }
 
 impl<R: Read> ChunkReader<R> {
-    /// A reader at the start of a file. `input` needs no buffer of its own.
+    /// A reader at the start of a file.
+    ///
+    /// `input` needs no buffer of its own: it is read in blocks of 256 KiB. So on a live pipe a chunk
+    /// comes out only when its block is full or the pipe is closed.
     pub fn new(input: R) -> Self {
-        Self {
-            input,
-            buffer: Vec::new(),
-            start: 0,
-            offset: 0,
-            returned_bytes: 0,
-            magic_seen: false,
-        }
+        Self { input, buffer: Vec::new(), start: 0, offset: 0, returned_bytes: 0, magic_seen: false }
     }
 
     /// The next chunk and where it begins in the file, or `None` at a clean end.
@@ -112,11 +110,7 @@ impl<R: Read> ChunkReader<R> {
                 self.returned_bytes = consumed;
                 Ok(Some((offset, chunk)))
             }
-            Ok(Step::NeedMore { at_least }) => Err(ReadError::Torn {
-                offset,
-                have: end,
-                need: at_least,
-            }),
+            Ok(Step::NeedMore { at_least }) => Err(ReadError::Torn { offset, have: end, need: at_least }),
             Err(reason) => Err(ReadError::Corrupt { offset, reason }),
         }
     }
@@ -134,9 +128,7 @@ impl<R: Read> ChunkReader<R> {
         self.magic_seen = true;
         loop {
             let unread = self.unread();
-            let found = unread
-                .windows(BOUNDARY_UUID.len())
-                .position(|window| window == BOUNDARY_UUID);
+            let found = unread.windows(BOUNDARY_UUID.len()).position(|window| window == BOUNDARY_UUID);
             if let Some(at) = found {
                 self.pass(at + BOUNDARY_UUID.len());
                 break;
@@ -198,16 +190,13 @@ impl<R: Read> ChunkReader<R> {
                 self.start = 0;
             }
             // The next chunks come along in the same read, but never more than a block.
-            let block = (&mut self.input).take(BLOCK_BYTES as u64);
-            let read = { block }.read_to_end(&mut self.buffer);
-            match read {
+            self.buffer.reserve(BLOCK_BYTES);
+            let mut block = (&mut self.input).take(BLOCK_BYTES as u64);
+            match block.read_to_end(&mut self.buffer) {
                 Ok(0) => return Ok(false),
                 Ok(_) => {}
                 Err(source) => {
-                    return Err(ReadError::Io {
-                        offset: self.offset + self.buffer.len() as u64,
-                        source,
-                    });
+                    return Err(ReadError::Io { offset: self.offset + self.buffer.len() as u64, source });
                 }
             }
         }
@@ -216,19 +205,12 @@ impl<R: Read> ChunkReader<R> {
 
     #[cold]
     fn torn(&self, need: usize) -> ReadError {
-        ReadError::Torn {
-            offset: self.offset,
-            have: self.unread().len(),
-            need,
-        }
+        ReadError::Torn { offset: self.offset, have: self.unread().len(), need }
     }
 
     #[cold]
     fn corrupt(&self, reason: DecodeError) -> ReadError {
-        ReadError::Corrupt {
-            offset: self.offset,
-            reason,
-        }
+        ReadError::Corrupt { offset: self.offset, reason }
     }
 }
 

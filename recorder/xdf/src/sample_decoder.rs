@@ -100,11 +100,7 @@ impl SampleDecoder {
         Self {
             format,
             channel_count,
-            interval_s: if nominal_rate_hz > 0.0 {
-                1.0 / nominal_rate_hz
-            } else {
-                0.0
-            },
+            interval_s: if nominal_rate_hz > 0.0 { 1.0 / nominal_rate_hz } else { 0.0 },
             last_timestamp_s: 0.0,
         }
     }
@@ -131,10 +127,7 @@ impl SampleDecoder {
         if rest.is_empty() {
             Ok(())
         } else {
-            Err(SampleError::TrailingBytes {
-                complete: sample_count,
-                extra_bytes: rest.len(),
-            })
+            Err(SampleError::TrailingBytes { complete: sample_count, extra_bytes: rest.len() })
         }
     }
 
@@ -205,10 +198,7 @@ fn string(bytes: &[u8], complete: u64) -> Result<(&[u8], &[u8]), SampleError> {
             .and_then(|size| bytes[used..].split_at_checked(size))
             .ok_or(SampleError::Cut { complete }),
         Varlen::Cut { .. } => Err(SampleError::Cut { complete }),
-        Varlen::Bad { first_byte } => Err(SampleError::BadStringLength {
-            complete,
-            first_byte,
-        }),
+        Varlen::Bad { first_byte } => Err(SampleError::BadStringLength { complete, first_byte }),
     }
 }
 

@@ -113,11 +113,7 @@ impl SampleEncoder {
             sample_bytes: format
                 .value_bytes()
                 .map_or(usize::MAX, |bytes| channel_count.saturating_mul(bytes)),
-            interval_s: if regular && interval_s.is_finite() {
-                interval_s
-            } else {
-                f64::NAN
-            },
+            interval_s: if regular && interval_s.is_finite() { interval_s } else { f64::NAN },
             expected_s: f64::NAN,
             block: SampleBlock::default(),
         }
@@ -136,9 +132,7 @@ impl SampleEncoder {
         if timestamps_s.len().checked_mul(self.sample_bytes) != Some(data.len()) {
             return Err(self.refused_bytes(timestamps_s.len(), data.len()));
         }
-        let worst_bytes = data
-            .len()
-            .saturating_add(timestamps_s.len().saturating_mul(STAMP_BYTES));
+        let worst_bytes = data.len().saturating_add(timestamps_s.len().saturating_mul(STAMP_BYTES));
         if worst_bytes > MAX_BLOCK_BYTES.saturating_sub(self.block.body.len()) {
             return Err(self.full());
         }
@@ -185,11 +179,7 @@ impl SampleEncoder {
         values: impl ExactSizeIterator<Item = &'a str>,
     ) -> Result<(), EncodeError> {
         if self.format != ChannelFormat::String {
-            return Err(EncodeError::WrongKind {
-                format: self.format,
-                given: "strings",
-                instead: "push",
-            });
+            return Err(EncodeError::WrongKind { format: self.format, given: "strings", instead: "push" });
         }
         let given = values.len();
         if timestamps_s.len().checked_mul(self.channel_count) != Some(given) {
@@ -292,8 +282,7 @@ impl SampleEncoder {
     #[inline]
     fn append_stamp(&mut self, timestamp_s: f64) {
         // Equality first, so that NaN never passes; then the bits, so that -0.0 is not 0.0.
-        let computed = timestamp_s == self.expected_s
-            && timestamp_s.to_bits() == self.expected_s.to_bits();
+        let computed = timestamp_s == self.expected_s && timestamp_s.to_bits() == self.expected_s.to_bits();
         if computed {
             self.block.body.push(0);
         } else {
@@ -313,31 +302,19 @@ impl SampleEncoder {
 
     #[cold]
     fn full(&self) -> EncodeError {
-        EncodeError::BlockFull {
-            pending_bytes: self.block.body.len(),
-        }
+        EncodeError::BlockFull { pending_bytes: self.block.body.len() }
     }
 
     #[cold]
     fn refused_bytes(&self, samples: usize, given: usize) -> EncodeError {
         if self.format == ChannelFormat::String {
-            return EncodeError::WrongKind {
-                format: self.format,
-                given: "bytes",
-                instead: "push_strings",
-            };
+            return EncodeError::WrongKind { format: self.format, given: "bytes", instead: "push_strings" };
         }
         self.wrong_size(samples, self.sample_bytes, given, "bytes")
     }
 
     #[cold]
-    fn wrong_size(
-        &self,
-        samples: usize,
-        per_sample: usize,
-        given: usize,
-        unit: &'static str,
-    ) -> EncodeError {
+    fn wrong_size(&self, samples: usize, per_sample: usize, given: usize, unit: &'static str) -> EncodeError {
         EncodeError::WrongSize {
             samples,
             channel_count: self.channel_count,

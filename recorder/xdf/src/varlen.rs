@@ -35,10 +35,7 @@ pub(crate) fn read(bytes: &[u8]) -> Varlen {
         Some(raw) => {
             let mut wide = [0; 8];
             wide[..size].copy_from_slice(raw);
-            Varlen::Value {
-                value: u64::from_le_bytes(wide),
-                used: 1 + size,
-            }
+            Varlen::Value { value: u64::from_le_bytes(wide), used: 1 + size }
         }
         None => Varlen::Cut { need: 1 + size },
     };
@@ -55,14 +52,9 @@ mod tests {
 
     #[test]
     fn the_shortest_form_is_written_and_read_back() {
-        for (value, used) in [
-            (0, 2),
-            (255, 2),
-            (256, 5),
-            (u64::from(u32::MAX), 5),
-            (1 << 32, 9),
-            (u64::MAX, 9),
-        ] {
+        for (value, used) in
+            [(0, 2), (255, 2), (256, 5), (u64::from(u32::MAX), 5), (1 << 32, 9), (u64::MAX, 9)]
+        {
             let mut out = Vec::new();
             write(&mut out, value);
             assert_eq!(read(&out), Varlen::Value { value, used });

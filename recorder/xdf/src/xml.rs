@@ -35,10 +35,7 @@ pub struct Element {
 impl Element {
     /// An empty element.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// The element with that text.
@@ -86,9 +83,7 @@ impl Element {
     /// The element at the end of a path of names like "desc/clock/name", taking the first child of
     /// the name at each step; the empty path is the element itself.
     pub fn find(&self, path: &str) -> Option<&Element> {
-        path.split('/')
-            .filter(|name| !name.is_empty())
-            .try_fold(self, |element, name| element.child(name))
+        path.split('/').filter(|name| !name.is_empty()).try_fold(self, |element, name| element.child(name))
     }
 
     /// The text of the element at the end of a path, as in [`find`](Self::find).

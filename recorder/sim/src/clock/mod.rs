@@ -31,6 +31,9 @@ pub enum TickUnit {
 }
 
 impl TickUnit {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Nanoseconds, Self::Microseconds, Self::Milliseconds, Self::Seconds];
+
     /// Ticks in one second of device time.
     pub const fn ticks_per_s(self) -> i64 {
         match self {
@@ -182,8 +185,7 @@ impl SimClock {
     /// What the device reads when its oscillator has counted `oscillator_s` since the epoch.
     pub fn ticks_at_oscillator(&self, oscillator_s: f64, ticks_per_s: i64) -> i64 {
         let relative_ticks = (self.relative_s(oscillator_s) * ticks_per_s as f64).floor();
-        let ticks = i128::from(self.device_epoch_whole_s) * i128::from(ticks_per_s)
-            + relative_ticks as i128;
+        let ticks = i128::from(self.device_epoch_whole_s) * i128::from(ticks_per_s) + relative_ticks as i128;
         let cell_ticks = self.resolution_s * ticks_per_s as f64;
         let floored = if cell_ticks > 1.0 { floor_to_cell(ticks, cell_ticks) } else { ticks };
         floored.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
@@ -201,8 +203,7 @@ impl SimClock {
     /// This inverts [`SimClock::device_time_s`]. A time that a step skips belongs to the step; a
     /// time that a step back shows twice belongs to the first showing.
     pub fn host_time_s(&self, device_s: f64) -> f64 {
-        let relative_s =
-            (device_s - self.device_epoch_whole_s as f64) - self.device_epoch_fraction_s;
+        let relative_s = (device_s - self.device_epoch_whole_s as f64) - self.device_epoch_fraction_s;
         let mut from_s = f64::NEG_INFINITY;
         let mut total_s = 0.0;
         for step in &self.steps {

@@ -35,10 +35,7 @@ fn a_unix_clock_in_nanoseconds_keeps_its_digits() {
 
 #[test]
 fn a_step_jumps_the_reading_and_not_the_oscillator() {
-    let steps = vec![
-        ClockStep { at_s: 20.0, delta_s: -0.5 },
-        ClockStep { at_s: 10.0, delta_s: 0.25 },
-    ];
+    let steps = vec![ClockStep { at_s: 20.0, delta_s: -0.5 }, ClockStep { at_s: 10.0, delta_s: 0.25 }];
     let clock = SimClock::new(&ClockModel { steps, ..ClockModel::default() }, 100.0, 1);
     assert_eq!(clock.device_time_s(109.5), 109.5);
     assert_eq!(clock.device_time_s(110.0), 110.25);

@@ -73,54 +73,144 @@ impl fmt::Display for XmlReason {
 
 /// Parses exactly one element.
 pub(super) fn document(xml: &str) -> Result<Element, XmlError> {
-    let mut parser = Parser::new(xml, true);
-    let mut roots = parser.run()?;
-    roots.pop().ok_or_else(|| error_at(xml, xml.len(), XmlReason::NoElement))
+    let mut roots = parse(xml, true)?;
+    let nothing = || error_at(xml, xml.len(), XmlReason::NoElement);
+    roots.pop().ok_or_else(nothing)
 }
 
 /// Parses any number of elements.
 pub(super) fn siblings(xml: &str) -> Result<Vec<Element>, XmlError> {
-    Parser::new(xml, false).run()
+    parse(xml, false)
 }
 
-struct Parser<'a> {
-    xml: &'a str,
-    reader: Reader<&'a [u8]>,
-    single_root: bool,
+fn parse(xml: &str, one_root: bool) -> Result<Vec<Element>, XmlError> {
+    let mut reader = Reader::from_str(xml);
+    let mut tree = Tree { one_root, nodes: 0, open: Vec::new(), roots: Vec::new() };
+    loop {
+        let at = offset(reader.buffer_position());
+        let taken = match reader.read_event() {
+            Ok(Event::Eof) => break,
+            Ok(event) => tree.take(event),
+            Err(error) => {
+                let at = offset(reader.error_position());
+                return Err(error_at(xml, at, XmlReason::Malformed(error.to_string())));
+            }
+        };
+        taken.map_err(|reason| error_at(xml, at, reason))?;
+    }
+    match tree.open.pop() {
+        Some(open) => Err(error_at(xml, xml.len(), XmlReason::Unclosed(open.name))),
+        None => Ok(tree.roots),
+    }
+}
+
+/// The elements found so far.
+struct Tree {
+    one_root: bool,
+    /// Elements and attributes so far.
     nodes: usize,
     /// The elements that are open, outermost first.
     open: Vec<Element>,
+    /// The closed outermost elements.
     roots: Vec<Element>,
 }
 
-impl<'a> Parser<'a> {
-    fn new(xml: &'a str, single_root: bool) -> Self {
-        Self {
-            xml,
-            reader: Reader::from_str(xml),
-            single_root,
-            nodes: 0,
-            open: Vec::new(),
-            roots: Vec::new(),
+impl Tree {
+    fn take(&mut self, event: Event<'_>) -> Result<(), XmlReason> {
+        match event {
+            Event::Start(tag) => self.start(&tag),
+            Event::Empty(tag) => {
+                self.start(&tag)?;
+                self.end();
+                Ok(())
+            }
+            Event::End(_) => {
+                self.end();
+                Ok(())
+            }
+            Event::Text(text) => self.text(&text.xml10_content()),
+            Event::CData(text) => self.text(&text.xml10_content()),
+            Event::GeneralRef(reference) => {
+                let character = reference.resolve_char_ref().map_err(malformed)?;
+                match (character, resolve_xml_entity(&reference)) {
+                    (Some(character), _) => self.text(character.encode_utf8(&mut [0; 4])),
+                    (None, Some(text)) => self.text(text),
+                    (None, None) => Err(XmlReason::UnknownEntity(reference.to_string())),
+                }
+            }
+            Event::Comment(_) | Event::PI(_) | Event::Decl(_) | Event::DocType(_) | Event::Eof => Ok(()),
         }
     }
 
-    fn run(&mut self) -> Result<Vec<Element>, XmlError> {
-        loop {
-            let at = self.position();
-            let event = self.reader.read_event().map_err(|error| {
-                let at = usize::try_from(self.reader.error_position()).unwrap_or(at);
-                error_at(self.xml, at, XmlReason::Malformed(error.to_string()))
-            })?;
-            self.take(event, at)
-                .map_err(|reason| error_at(self.xml, at, reason))
-                .and_then(|more| {
-                    if more {
-                        Ok(None)
-                    } else {
-                        Ok(Some(std::mem::take(&mut self.roots)))
-                    }
-                })?;
+    fn start(&mut self, tag: &BytesStart<'_>) -> Result<(), XmlReason> {
+        let mut element = Element::new(tag.name().0);
+        if self.open.is_empty() && self.one_root && !self.roots.is_empty() {
+            return Err(XmlReason::SecondElement(element.name));
         }
+        if self.open.len() >= MAX_DEPTH {
+            return Err(XmlReason::TooDeep);
+        }
+        self.count_node()?;
+        for attribute in tag.attributes() {
+            self.count_node()?;
+            let attribute = attribute.map_err(|error| XmlReason::Malformed(error.to_string()))?;
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(malformed)?;
+            element.attributes.push((attribute.key.0.to_owned(), value.into_owned()));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        // The reader has matched the tags, so there is an open element.
+        let Some(mut element) = self.open.pop() else {
+            return;
+        };
+        if !element.children.is_empty() && element.text.trim().is_empty() {
+            element.text.clear();
+        }
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.roots.push(element),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlReason> {
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            // A byte order mark before the document is no text.
+            None if text.trim_start_matches('\u{FEFF}').trim().is_empty() => {}
+            None => return Err(XmlReason::StrayText),
+        }
+        Ok(())
+    }
+
+    fn count_node(&mut self) -> Result<(), XmlReason> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(XmlReason::TooLarge);
+        }
+        Ok(())
+    }
+}
+
+fn malformed(error: quick_xml::Error) -> XmlReason {
+    XmlReason::Malformed(error.to_string())
+}
+
+fn offset(position: u64) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+/// The error for a byte of `xml`, with its line and column.
+fn error_at(xml: &str, byte: usize, reason: XmlReason) -> XmlError {
+    let byte = xml.floor_char_boundary(byte);
+    let before = &xml[..byte];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    XmlError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        byte,
+        reason,
     }
 }

@@ -65,29 +65,33 @@ fn safe_name(name: &str) -> String {
     if !name.chars().next().is_some_and(is_name_start) {
         safe.push('_');
     }
-    safe.extend(name.chars().map(|character| {
-        if is_name_start(character) || is_name_rest(character) {
-            character
-        } else {
-            '_'
-        }
-    }));
+    safe.extend(
+        name.chars().map(
+            |character| {
+                if is_name_start(character) || is_name_rest(character) { character } else { '_' }
+            },
+        ),
+    );
     safe
 }
 
-/// XML 1.0 production 4 (`NameStartChar`) without the colon, kept to what also the parsers of the
-/// earlier editions take outside ASCII: letters.
+/// Whether a name can begin with the character, in every edition of XML 1.0; no colon.
 fn is_name_start(character: char) -> bool {
     character == '_' || character.is_ascii_alphabetic() || is_letter_beyond_ascii(character)
 }
 
-/// XML 1.0 production 4a (`NameChar`) without the name start characters, ASCII only.
+/// Whether the character can stand in a name but not begin it; ASCII only.
 fn is_name_rest(character: char) -> bool {
     matches!(character, '-' | '.' | '0'..='9')
 }
 
-/// Letters that are name characters in every edition of XML 1.0: Latin, Greek and Cyrillic.
+/// The common letters that every edition of XML 1.0 takes in names (up to the fourth edition,
+/// which most parsers follow, names are limited to the listed letters of Unicode 2.0): Latin,
+/// Greek, Cyrillic, kana, Chinese characters, Hangul.
 fn is_letter_beyond_ascii(character: char) -> bool {
-    matches!(character, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
-        | '\u{391}'..='\u{3A1}' | '\u{3A3}'..='\u{3CE}' | '\u{410}'..='\u{44F}')
+    matches!(character,
+        '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
+        | '\u{391}'..='\u{3A1}' | '\u{3A3}'..='\u{3CE}' | '\u{410}'..='\u{44F}'
+        | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30FA}'
+        | '\u{4E00}'..='\u{9FA5}' | '\u{AC00}'..='\u{D7A3}')
 }

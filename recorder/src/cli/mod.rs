@@ -1,0 +1,104 @@
+//! The command line: what was typed is turned into calls, and what came of them
+//! into text and an exit code.
+
+mod demo;
+mod exit;
+mod info;
+mod plugins;
+mod record;
+pub mod simulate;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use exit::{Failure, ReadableError};
+
+use crate::display::print_err;
+
+/// Records every device in the room into one file, and knows when each sample happened.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes:
+  0  fine
+  1  failed: there is no usable result
+  2  wrong usage or configuration: nothing was begun
+  3  recorded, but data were lost; what and how much is shown and written into the file
+
+Environment:
+  LOCKSTEP_PLUGIN_PATH  folders with plugins, separated as in PATH
+  RUST_LOG              log for developers on standard error, e.g. RUST_LOG=debug
+  NO_COLOR              no colours")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record an experiment
+    Record(record::RecordArgs),
+    /// Check a configuration: the file, the plugins, their options
+    Validate(validate::ValidateArgs),
+    /// List the plugins, or explain one and its options
+    Plugins(plugins::PluginsArgs),
+    /// Simulate a device, to rehearse without hardware
+    Simulate(simulate::SimulateArgs),
+    /// Show what is in a recording
+    Info(info::InfoArgs),
+    /// Record simulated devices for 10 s into the current folder
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Run the command that was typed.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let result = match cli.command {
+        Command::Record(args) => record::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Plugins(args) => plugins::run(&args),
+        Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
+        Command::Info(args) => info::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "lockstep", &mut script);
+            crate::display::print_out(&String::from_utf8_lossy(&script));
+            Ok(0)
+        }
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            print_err(&failure.render());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// The developers' log, off unless asked for.
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        // Fails only when there is one already.
+        drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,125 @@
+//! `lockstep record`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use crate::config::{self, ConfigPath, Loaded};
+use crate::display::Display;
+use crate::host::PluginSearch;
+use crate::recording::prepare::prepare;
+use crate::recording::session::{Session, StartError};
+use crate::recording::verdict::Verdict;
+
+/// Where the configuration and the plugins are.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The experiment's configuration, a TOML file
+    pub config: PathBuf,
+    /// Override a value of the configuration, as `experiment.participant=P012` or
+    /// `source.NAME.options.listen="127.0.0.1:5005"`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    #[command(flatten)]
+    pub plugins: PluginArgs,
+}
+
+/// Where the plugins are.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    /// Look for plugins in this folder first; may be repeated
+    #[arg(long = "plugin-dir", value_name = "DIR")]
+    pub plugin_dirs: Vec<PathBuf>,
+}
+
+impl PluginArgs {
+    /// The search they ask for.
+    pub fn search(&self) -> PluginSearch {
+        PluginSearch::new(&self.plugin_dirs)
+    }
+}
+
+/// Record an experiment.
+///
+/// Stops on Ctrl-C, SIGTERM, after --duration, or when every source has finished; the file is then
+/// closed with its footers. Nothing is ever overwritten.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "S", value_parser = positive_seconds)]
+    pub duration: Option<f64>,
+    /// Record into this file instead of the one the configuration names
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Status and verdict as JSON, one object a line, on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s.is_finite() => Ok(s),
+        _ => Err("a number of seconds above 0 is needed".to_owned()),
+    }
+}
+
+/// Run it.
+pub fn run(args: &RecordArgs) -> Result<u8, Failure> {
+    let mut loaded = config::load(&args.config.config, &args.config.overrides)?;
+    if let Some(duration_s) = args.duration {
+        loaded.config.recording.duration_s = Some(duration_s);
+    }
+    let verdict = record(
+        &loaded,
+        &args.config.plugins.search(),
+        args.output.as_deref(),
+        &mut Display::choose(args.json),
+    )?;
+    Ok(verdict.outcome.exit_code())
+}
+
+/// Record what `loaded` says into `output`, or into the file it names.
+pub fn record(
+    loaded: &Loaded,
+    search: &PluginSearch,
+    output: Option<&Path>,
+    display: &mut Display,
+) -> Result<Verdict, Failure> {
+    let path = match output {
+        Some(path) => path.to_owned(),
+        None => {
+            let target = config::filename::resolve(&loaded.config, &jiff::Zoned::now());
+            target.map_err(|e| loaded.filename_error(&e))?.path
+        }
+    };
+    let prepared = prepare(loaded, search)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let verdict = runtime.block_on(async {
+        // Listened for before anything is begun, so that no signal kills a recording half-way.
+        let stop = lockstep_platform::stop_signal()?;
+        let session =
+            Session::start(prepared, &loaded.config, &path).map_err(|e| start_failure(e, loaded, output))?;
+        Ok::<_, Failure>(session.run(stop, display).await)
+    })?;
+    display.verdict(&verdict);
+    Ok(verdict)
+}
+
+fn start_failure(error: StartError, loaded: &Loaded, output: Option<&Path>) -> Failure {
+    let help = match &error {
+        StartError::Exists { .. } => "choose another name",
+        StartError::File { .. } => "check the folder, its permissions and the disk",
+        StartError::Thread(_) => "close other programs",
+    };
+    match (&error, output) {
+        (StartError::Exists { .. }, Some(_)) => Failure::usage(error, help),
+        (StartError::File { .. }, None) => {
+            let at = ConfigPath::root().key("recording").key("directory");
+            loaded.error_at(&at, error.to_string(), help).into()
+        }
+        _ => Failure::other(error, help),
+    }
+}

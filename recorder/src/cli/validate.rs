@@ -1,0 +1,47 @@
+//! `lockstep validate`
+
+use clap::Args;
+
+use super::Failure;
+use super::record::ConfigArgs;
+use crate::config;
+use crate::display::print_out;
+use crate::display::table::{Align, Table};
+use crate::recording::prepare::prepare;
+
+/// Check a configuration: the file, the plugins, their options. Nothing is started or written.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Run it.
+pub fn run(args: &ValidateArgs) -> Result<u8, Failure> {
+    let loaded = config::load(&args.config.config, &args.config.overrides)?;
+    let target = config::filename::resolve(&loaded.config, &jiff::Zoned::now());
+    let target = target.map_err(|e| loaded.filename_error(&e))?;
+    let prepared = prepare(&loaded, &args.config.plugins.search())?;
+    let mut table = Table::new(&[
+        ("SOURCE", Align::Left),
+        ("REQUIRED", Align::Left),
+        ("PLUGIN", Align::Left),
+        ("FROM", Align::Left),
+    ]);
+    for source in &prepared.sources {
+        let plugin = &source.plugin;
+        table.row(vec![
+            source.intake.name.clone(),
+            if source.intake.required { "yes" } else { "no" }.to_owned(),
+            format!("{} {}", plugin.id, plugin.version),
+            plugin.origin.to_string(),
+        ]);
+    }
+    let sign = console::style("✓").green();
+    print_out(&format!("{sign} {} is valid; nothing was started", loaded.file_name));
+    print_out(&format!("  would record into {}\n", target.path.display()));
+    for line in table.lines() {
+        print_out(&format!("  {line}"));
+    }
+    Ok(0)
+}

@@ -1,0 +1,87 @@
+//! The verdict at the end.
+
+use console::style;
+
+use super::format;
+use super::rows::Health;
+use super::table::{Align, Table};
+use crate::recording::verdict::{Outcome, Verdict};
+
+fn health(outcome: Outcome) -> Health {
+    match outcome {
+        Outcome::Complete => Health::Good,
+        Outcome::Lossy => Health::Warning,
+        Outcome::Failed => Health::Bad,
+    }
+}
+
+/// The verdict as text.
+pub fn render(verdict: &Verdict) -> String {
+    let sign = health(verdict.outcome);
+    let headline = match verdict.outcome {
+        Outcome::Complete => "COMPLETE: everything that was sent is in the file",
+        Outcome::Lossy => "RECORDED, BUT DATA ARE MISSING",
+        Outcome::Failed => "FAILED: there is no usable recording",
+    };
+    let mut lines = vec![sign.style().bold().apply_to(format!("{} {headline}", sign.sign())).to_string()];
+    lines.push(format!(
+        "  {}   {}   recorded for {}, closed in {:.2} s",
+        verdict.path.display(),
+        format::bytes(verdict.bytes as f64),
+        format::clock_time(verdict.duration_s),
+        verdict.stop_s
+    ));
+    lines.push(format!("  ended by {}", verdict.ended_by));
+    for problem in &verdict.problems {
+        lines.push(style(format!("  ✗ {problem}")).red().to_string());
+    }
+    let mut table = Table::new(&[
+        ("", Align::Left),
+        ("STREAM", Align::Left),
+        ("SAMPLES", Align::Right),
+        ("NOMINAL", Align::Right),
+        ("LOST", Align::Right),
+        ("CLOCK OFFSETS", Align::Right),
+        ("VERDICT", Align::Left),
+    ]);
+    for stream in &verdict.streams {
+        let sign = health(stream.outcome);
+        let mut cells = vec![sign.style().apply_to(sign.sign()).to_string()];
+        cells.push(if stream.stream == stream.source {
+            stream.stream.clone()
+        } else {
+            format!("{}/{}", stream.source, stream.stream)
+        });
+        match &stream.status {
+            None => cells.extend(std::iter::repeat_n("-".to_owned(), 4)),
+            Some(status) => {
+                let source = verdict.sources.iter().find(|s| s.name == stream.source);
+                let offsets = match (&status.clock, source) {
+                    (None, _) => "recorder time".to_owned(),
+                    (Some(name), Some(source)) => source
+                        .clocks
+                        .iter()
+                        .find(|c| c.name == *name)
+                        .map_or_else(|| "?".to_owned(), |c| format::count(c.offsets)),
+                    _ => "?".to_owned(),
+                };
+                let regular = status.nominal_rate_hz > 0.0;
+                cells.extend([
+                    format::count(status.samples),
+                    if regular {
+                        format!("{} Hz", format::nominal(status.nominal_rate_hz))
+                    } else {
+                        "irregular".to_owned()
+                    },
+                    format::count(status.lost_samples()),
+                    offsets,
+                ]);
+            }
+        }
+        cells.push(stream.text.clone());
+        table.row(cells);
+    }
+    lines.push(String::new());
+    lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
+    lines.join("\n") + "\n"
+}

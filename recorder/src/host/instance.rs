@@ -1,0 +1,182 @@
+//! One instance of a plugin: create, start, stop, destroy, each with its
+//! failures told, and a thread of its own for the calls, so that one that hangs
+//! holds up nothing but itself.
+
+use std::ffi::c_void;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use lockstep_plugin_api::sys;
+
+use super::callbacks::{ConfigProblem, HostTable};
+use super::library::Plugin;
+
+/// An instance pointer on its way to the thread that drives it.
+#[derive(Debug)]
+struct Handle(*mut c_void);
+
+// SAFETY: by the header, calls for one instance may come from different threads
+// as long as they do not overlap; the handle is owned by one thread at a time.
+unsafe impl Send for Handle {}
+
+/// What `create` answered.
+#[derive(Debug)]
+pub enum Created {
+    /// An instance, not yet started.
+    Ready(Instance),
+    /// The options are wrong.
+    BadOptions(Vec<ConfigProblem>),
+    /// It failed otherwise.
+    Failed(String),
+}
+
+/// How an instance ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReport {
+    /// As it should.
+    Clean,
+    /// With this failure.
+    Failed(String),
+    /// It did not return in time and was left behind.
+    Hung,
+}
+
+#[derive(Debug)]
+enum Command {
+    Start,
+    Stop,
+}
+
+/// An instance, driven by a thread of its own. Dropping it ends the instance.
+#[derive(Debug)]
+pub struct Instance {
+    commands: Sender<Command>,
+    answers: Receiver<Result<(), String>>,
+}
+
+/// Describe a status that is not OK, with what the plugin logged about it.
+fn failure(host: HostTable, call: &str, status: sys::Status) -> String {
+    let reasons = host.take_errors();
+    if !reasons.is_empty() {
+        return reasons.join("; ");
+    }
+    let meaning = match status {
+        sys::AGAIN => "try again",
+        sys::EINVAL => "invalid argument",
+        sys::ECONFIG => "wrong options",
+        sys::EIO => "device or network failure",
+        sys::EPANIC => "internal failure",
+        sys::ESTATE => "not in this state",
+        sys::ENOMEM => "limit reached",
+        _ => "unknown status",
+    };
+    format!("{call} failed: {meaning} (status {status}); the plugin gave no reason")
+}
+
+impl Instance {
+    /// Make an instance from its options, a JSON object.
+    pub fn create(plugin: &Plugin, host: HostTable, options_json: &str, name: &str) -> Created {
+        let Some(create) = plugin.table.create else { return Created::Failed("no create".to_owned()) };
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: the table's function, with a host table that lives for ever, a text
+        // and a place for the instance that live for the call.
+        let status = unsafe { create(host.as_ptr(), sys::Str::new(options_json), &mut handle) };
+        let problems = host.take_config_problems();
+        if status != sys::OK || handle.is_null() {
+            return match status {
+                _ if !problems.is_empty() => Created::BadOptions(problems),
+                sys::ECONFIG => {
+                    let message = failure(host, "create", status);
+                    Created::BadOptions(vec![ConfigProblem { path: String::new(), message }])
+                }
+                sys::OK => Created::Failed("create gave no instance".to_owned()),
+                status => Created::Failed(failure(host, "create", status)),
+            };
+        }
+        let (commands, inbox) = bounded(2);
+        let (outbox, answers) = bounded(2);
+        let (handle, table) = (Handle(handle), plugin.table);
+        let thread = std::thread::Builder::new().name(format!("source-{name}")).spawn(move || {
+            drive(table, host, handle, &inbox, &outbox);
+        });
+        match thread {
+            Ok(_) => Created::Ready(Self { commands, answers }),
+            Err(e) => Created::Failed(format!("no thread for the source: {e}")),
+        }
+    }
+
+    /// Begin. The answer comes through [`Instance::started`].
+    pub fn start(&self) {
+        // The channel holds both commands there are, and its other end lives as long as the thread.
+        drop(self.commands.try_send(Command::Start));
+    }
+
+    /// Whether `start` has answered, and what.
+    pub fn started(&self) -> Option<Result<(), String>> {
+        self.answers.try_recv().ok()
+    }
+
+    /// Ask it to stop. The answer comes through [`Instance::wait_stopped`].
+    pub fn stop(&self) {
+        drop(self.commands.try_send(Command::Stop));
+    }
+
+    /// Wait until it has stopped, until `deadline` at the most.
+    pub fn wait_stopped(self, deadline: Instant) -> StopReport {
+        let mut report = StopReport::Clean;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            match self.answers.recv_timeout(left) {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => report = StopReport::Failed(reason),
+                // The thread has ended, hence the instance.
+                Err(RecvTimeoutError::Disconnected) => return report,
+                Err(RecvTimeoutError::Timeout) => return StopReport::Hung,
+            }
+        }
+    }
+}
+
+/// The life of an instance, on its own thread.
+fn drive(
+    table: &'static sys::Plugin,
+    host: HostTable,
+    handle: Handle,
+    inbox: &Receiver<Command>,
+    outbox: &Sender<Result<(), String>>,
+) {
+    // `Plugin::from_table` refused tables with one of them missing.
+    let (Some(start), Some(stop), Some(destroy)) = (table.start, table.stop, table.destroy) else { return };
+    let answer = |call: &str, status: sys::Status| {
+        let result = if status == sys::OK { Ok(()) } else { Err(failure(host, call, status)) };
+        drop(outbox.try_send(result));
+    };
+    let mut started = false;
+    while let Ok(command) = inbox.recv() {
+        match command {
+            Command::Start => {
+                // What was logged before is no reason of this call's failure.
+                drop(host.take_errors());
+                // SAFETY: the instance of `create`, started at most once.
+                let status = unsafe { start(handle.0) };
+                started = status == sys::OK;
+                answer("start", status);
+                if !started {
+                    break;
+                }
+            }
+            Command::Stop => break,
+        }
+    }
+    drop(host.take_errors());
+    if started {
+        // SAFETY: a started instance, stopped once.
+        let status = unsafe { stop(handle.0) };
+        answer("stop", status);
+    }
+    // SAFETY: exactly once, after stop, a failed start, or no start; never used again.
+    unsafe { destroy(handle.0) };
+    for reason in host.take_errors() {
+        drop(outbox.try_send(Err(reason)));
+    }
+}

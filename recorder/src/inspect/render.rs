@@ -1,0 +1,164 @@
+//! The summary as text.
+
+use std::path::Path;
+
+use console::style;
+use serde_json::Value;
+
+use super::summary::{StreamFacts, Summary};
+use crate::display::format;
+use crate::display::table::{Align, Table};
+
+/// Events that are shown.
+const SHOWN_EVENTS: usize = 40;
+
+/// The summary as text.
+pub fn render(summary: &Summary, path: &Path) -> String {
+    let mut lines = vec![style(path.display()).bold().to_string()];
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    lines.push(format!(
+        "  {}, begun {}, written by {}",
+        format::bytes(summary.bytes as f64),
+        or_unknown(&summary.datetime),
+        or_unknown(&summary.recorder)
+    ));
+    lines.push(if summary.closed_cleanly {
+        style("  ✓ closed cleanly: every stream has its footer").green().to_string()
+    } else {
+        let without = summary.streams.iter().filter(|s| !s.has_footer).count();
+        let text =
+            format!("  ! not closed cleanly: {without} of {} streams have no footer", summary.streams.len());
+        style(text).yellow().to_string()
+    });
+    for damage in &summary.damage {
+        let what = damage.bytes.map_or("the rest of the file".to_owned(), |n| match n {
+            0 => "this chunk".to_owned(),
+            n => format!("{n} bytes"),
+        });
+        let text = format!("  ✗ at byte {}: {}; {what} could not be read", damage.offset, damage.reason);
+        lines.push(style(text).red().to_string());
+    }
+    lines.push(String::new());
+    lines.extend(stream_table(summary).lines().into_iter().map(|l| format!("  {l}")));
+    if !summary.clocks.is_empty() {
+        lines.push(String::new());
+        lines.extend(clock_table(summary).lines().into_iter().map(|l| format!("  {l}")));
+    }
+    if !summary.events.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("  EVENTS ({})", format::count(summary.event_count)));
+        lines.extend(summary.events.iter().take(SHOWN_EVENTS).map(event_line));
+        if summary.event_count as usize > SHOWN_EVENTS {
+            lines.push(format!("    ... {} more with --json", summary.event_count as usize - SHOWN_EVENTS));
+        }
+    }
+    lines.join("\n")
+}
+
+fn stream_table(summary: &Summary) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("ID", Right),
+        ("STREAM", Left),
+        ("TYPE", Left),
+        ("FORMAT", Left),
+        ("CH", Right),
+        ("SAMPLES", Right),
+        ("NOMINAL Hz", Right),
+        ("EFFECTIVE", Right),
+        ("LASTS", Right),
+        ("LOST", Right),
+        ("CLOCK", Left),
+        ("OFFSETS", Right),
+        ("FOOTER", Left),
+    ]);
+    for s in &summary.streams {
+        table.row(stream_row(s));
+    }
+    table
+}
+
+fn stream_row(s: &StreamFacts) -> Vec<String> {
+    let lasts = match (s.first_timestamp_s, s.last_timestamp_s) {
+        (Some(first), Some(last)) => format::age(last - first),
+        _ => "-".to_owned(),
+    };
+    let footer = match s.footer_agrees {
+        None => style("none").yellow().to_string(),
+        Some(true) => "agrees".to_owned(),
+        Some(false) => style("DIFFERS").red().to_string(),
+    };
+    vec![
+        s.stream_id.to_string(),
+        s.name.clone(),
+        s.kind.clone(),
+        s.format.to_owned(),
+        s.channel_count.to_string(),
+        format::count(s.samples),
+        if s.nominal_rate_hz > 0.0 { format::nominal(s.nominal_rate_hz) } else { "irregular".to_owned() },
+        s.effective_rate_hz.map_or_else(|| "-".to_owned(), format::rate),
+        lasts,
+        s.lost_samples.map_or_else(|| "?".to_owned(), format::count),
+        s.clock.clone().unwrap_or_else(|| "-".to_owned()),
+        format::count(s.clock_offsets),
+        footer,
+    ]
+}
+
+fn clock_table(summary: &Summary) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("CLOCK", Left),
+        ("DOMAIN", Left),
+        ("RESOLUTION", Right),
+        ("STAMP", Left),
+        ("EXCHANGES", Right),
+        ("RTT MIN", Right),
+        ("RTT MAX", Right),
+        ("FIRST OFFSET", Right),
+        ("LAST OFFSET", Right),
+    ]);
+    for clock in &summary.clocks {
+        let time = |t: Option<f64>| t.map_or_else(|| "-".to_owned(), format::short_time);
+        // The offsets themselves are with the streams of the clock.
+        let user = summary.streams.iter().find(|s| s.clock.as_deref() == Some(&clock.name));
+        let range = user.and_then(|s| s.offset_range_s);
+        let offset = |t: Option<f64>| t.map_or_else(|| "not measured".to_owned(), |s| format!("{s:+.6} s"));
+        table.row(vec![
+            clock.name.clone(),
+            clock.domain.clone(),
+            match clock.resolution_s {
+                Some(0.0) => "fine".to_owned(),
+                Some(s) if s < 1e-6 => format!("{:.0} ns", s * 1e9),
+                other => time(other),
+            },
+            clock.stamp.clone(),
+            format::count(clock.exchanges),
+            time(clock.round_trip_min_s),
+            time(clock.round_trip_max_s),
+            offset(range.map(|r| r.0)),
+            offset(range.map(|r| r.1)),
+        ]);
+    }
+    table
+}
+
+fn event_line(event: &Value) -> String {
+    let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let time_s = event.get("time_s").and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let known = ["event", "source", "stream", "time_s"];
+    let rest: Vec<String> = event
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null())
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}: {text}"),
+            other => format!("{key}: {other}"),
+        })
+        .collect();
+    let whom = [text("source"), text("stream")].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>();
+    let line =
+        format!("    {time_s:>14.3}  {:<13} {:<16} {}", text("event"), whom.join("/"), rest.join(", "));
+    console::truncate_str(line.trim_end(), 160, "…").into_owned()
+}

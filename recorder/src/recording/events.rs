@@ -1,0 +1,72 @@
+//! The recorder's own event stream: what happened besides samples, in recorder
+//! time, as one JSON object a sample.
+
+use std::sync::Arc;
+
+use lockstep_platform::{monotonic_ns, seconds};
+use lockstep_xdf::ChannelFormat;
+use serde_json::{Map, Value};
+
+use super::header::{Identity, event_header};
+use super::stream::{Budget, Role, StreamIntake, StreamSpec};
+
+/// Name of the stream.
+pub const STREAM_NAME: &str = "Lockstep Events";
+/// XDF type of the stream.
+pub const STREAM_TYPE: &str = "RecorderEvents";
+/// Its stream id: the first.
+pub const STREAM_ID: u32 = 1;
+
+/// Bytes of events that may wait for the writer.
+const BUDGET_BYTES: usize = 8 << 20;
+
+/// Writes events into the recording, from any thread.
+#[derive(Debug, Clone)]
+pub struct Events {
+    stream: Arc<StreamIntake>,
+}
+
+impl Events {
+    /// The event stream of a recording; its header keeps the configuration.
+    pub fn new(identity: &Identity, config_toml: &str) -> Self {
+        let spec = StreamSpec {
+            name: STREAM_NAME.to_owned(),
+            kind: STREAM_TYPE.to_owned(),
+            format: ChannelFormat::String,
+            channel_count: 1,
+            nominal_rate_hz: 0.0,
+            clock: None,
+            role: Role::Events,
+        };
+        let header = event_header(identity, &spec, config_toml);
+        Self { stream: Arc::new(StreamIntake::new(STREAM_ID, spec, header, Budget::new(BUDGET_BYTES))) }
+    }
+
+    /// The stream itself, for the writer.
+    pub fn stream(&self) -> &Arc<StreamIntake> {
+        &self.stream
+    }
+
+    /// Write an event: its name, whom it concerns (empty: nobody in particular),
+    /// and what else there is to say, an object.
+    pub fn write(&self, event: &str, source: &str, stream: &str, details: Value) {
+        let mut object = Map::new();
+        object.insert("event".to_owned(), event.into());
+        for (key, value) in [("source", source), ("stream", stream)] {
+            if !value.is_empty() {
+                object.insert(key.to_owned(), value.into());
+            }
+        }
+        match details {
+            Value::Object(more) => object.extend(more),
+            Value::Null => {}
+            other => {
+                object.insert("details".to_owned(), other);
+            }
+        }
+        let now_ns = monotonic_ns();
+        let text = Value::Object(object).to_string();
+        // A full queue is counted by the stream itself, and shown like any other loss.
+        self.stream.push_strings(&[seconds(now_ns)], &[&text], now_ns);
+    }
+}

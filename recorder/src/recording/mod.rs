@@ -1,0 +1,18 @@
+//! The recording: what plugin threads push is encoded at once into bounded
+//! buffers ([`intake`]), a writer thread moves them into the file ([`writer`]),
+//! another makes the disk keep them ([`sync`]), and [`session`] conducts.
+
+pub mod alarms;
+pub mod clock;
+pub mod events;
+pub mod header;
+pub mod intake;
+pub mod notice;
+pub mod prepare;
+pub mod session;
+pub mod status;
+pub mod stream;
+pub mod sync;
+pub mod table;
+pub mod verdict;
+pub mod writer;

@@ -1,0 +1,283 @@
+//! One stream on its way in: samples are encoded under a short lock by the
+//! thread that pushes them, into a buffer the writer swaps out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use lockstep_xdf::{ChannelFormat, EncodeError, SampleBlock, SampleEncoder};
+use parking_lot::Mutex;
+
+use super::clock::ClockIntake;
+
+/// A bound, in bytes, on what one source may have waiting for the writer.
+#[derive(Debug)]
+pub struct Budget {
+    limit_bytes: usize,
+    used_bytes: AtomicUsize,
+}
+
+impl Budget {
+    /// At most `limit_bytes` may wait.
+    pub fn new(limit_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { limit_bytes, used_bytes: AtomicUsize::new(0) })
+    }
+
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.used_bytes.load(Relaxed).saturating_add(bytes) <= self.limit_bytes
+    }
+
+    /// Part of the bound that is used, 0 to 1.
+    pub fn fill(&self) -> f64 {
+        self.used_bytes.load(Relaxed) as f64 / self.limit_bytes.max(1) as f64
+    }
+}
+
+/// What a stream is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Samples of a device.
+    Data,
+    /// The exchanges of a clock.
+    Exchanges,
+    /// The recorder's own events.
+    Events,
+}
+
+/// What a stream is, settled when it is added.
+#[derive(Debug)]
+pub struct StreamSpec {
+    /// Name, unique within its source.
+    pub name: String,
+    /// XDF's `type`.
+    pub kind: String,
+    /// Format of its values.
+    pub format: ChannelFormat,
+    /// Values of each sample.
+    pub channel_count: usize,
+    /// Samples a second; 0: irregular.
+    pub nominal_rate_hz: f64,
+    /// The clock that stamps it; `None`: recorder time.
+    pub clock: Option<Arc<ClockIntake>>,
+    /// What it is there for.
+    pub role: Role,
+}
+
+/// What was counted of a stream. All are totals since it was added.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Samples taken in.
+    pub received: AtomicU64,
+    /// Samples handed to the operating system.
+    pub written: AtomicU64,
+    /// Samples dropped because the queue was full.
+    pub dropped: AtomicU64,
+    /// Samples refused because they could not be recorded (wrong sizes, stamps that are no numbers).
+    pub rejected: AtomicU64,
+    /// Samples the source says it never got.
+    pub lost: AtomicU64,
+    /// Gaps of unknown size the source reported.
+    pub gaps_of_unknown_size: AtomicU64,
+    /// Stamps that were earlier than the one before.
+    pub backwards: AtomicU64,
+    /// When samples last came in, nanoseconds of recorder time; 0: never.
+    pub newest_ns: AtomicI64,
+    /// Whether its first samples are on the disk, not only with the operating system.
+    pub on_disk: AtomicBool,
+}
+
+/// What became of pushed samples.
+#[derive(Debug, PartialEq)]
+pub enum Push {
+    /// They wait for the writer, who should be woken now when there are many.
+    Queued {
+        /// The buffer has just grown past the size at which the writer is woken early.
+        wake_writer: bool,
+    },
+    /// No room: counted as dropped.
+    Dropped,
+    /// Cannot be recorded: counted as rejected.
+    Rejected(Rejected),
+}
+
+/// Why samples cannot be recorded.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum Rejected {
+    /// A stamp is not a finite number.
+    #[error("the timestamp of sample {index} of the chunk is {value}, not a number of seconds")]
+    Stamp {
+        /// Which sample of the chunk, from 0.
+        index: usize,
+        /// The stamp.
+        value: f64,
+    },
+    /// Counts and sizes do not agree, or the format is another.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// The writer is woken before its time when a buffer grows past this.
+const WAKE_BYTES: usize = 256 << 10;
+
+#[derive(Debug)]
+struct Buffer {
+    encoder: SampleEncoder,
+    last_timestamp_s: f64,
+}
+
+/// One stream on its way in.
+#[derive(Debug)]
+pub struct StreamIntake {
+    /// Stream id in the file.
+    pub id: u32,
+    /// What it is.
+    pub spec: StreamSpec,
+    /// Its header, ready to be written.
+    pub header_xml: String,
+    /// What was counted.
+    pub counters: Counters,
+    budget: Arc<Budget>,
+    buffer: Mutex<Buffer>,
+}
+
+impl StreamIntake {
+    /// A stream with nothing in it.
+    pub fn new(id: u32, spec: StreamSpec, header_xml: String, budget: Arc<Budget>) -> Self {
+        let encoder = SampleEncoder::new(spec.format, spec.channel_count, spec.nominal_rate_hz);
+        let buffer = Mutex::new(Buffer { encoder, last_timestamp_s: f64::NEG_INFINITY });
+        Self { id, spec, header_xml, counters: Counters::default(), budget, buffer }
+    }
+
+    /// Take in samples of a numeric format: a stamp each, values sample-major in
+    /// native byte order.
+    pub fn push_numbers(&self, timestamps_s: &[f64], data: &[u8], now_ns: i64) -> Push {
+        let bytes = 9 * timestamps_s.len() + data.len();
+        self.push(timestamps_s, bytes, now_ns, |encoder| encoder.push(timestamps_s, data))
+    }
+
+    /// Take in samples of strings: a stamp each, values sample-major.
+    pub fn push_strings(&self, timestamps_s: &[f64], values: &[&str], now_ns: i64) -> Push {
+        let bytes = 9 * timestamps_s.len() + values.iter().map(|v| v.len() + 9).sum::<usize>();
+        self.push(timestamps_s, bytes, now_ns, |encoder| {
+            encoder.push_strings(timestamps_s, values.iter().copied())
+        })
+    }
+
+    fn push(
+        &self,
+        timestamps_s: &[f64],
+        at_most_bytes: usize,
+        now_ns: i64,
+        encode: impl FnOnce(&mut SampleEncoder) -> Result<(), EncodeError>,
+    ) -> Push {
+        let count = timestamps_s.len() as u64;
+        if let Some(index) = timestamps_s.iter().position(|t| !t.is_finite()) {
+            self.counters.rejected.fetch_add(count, Relaxed);
+            return Push::Rejected(Rejected::Stamp { index, value: timestamps_s[index] });
+        }
+        if !self.budget.has_room_for(at_most_bytes) {
+            self.counters.dropped.fetch_add(count, Relaxed);
+            return Push::Dropped;
+        }
+        let mut buffer = self.buffer.lock();
+        let before = buffer.encoder.pending_bytes();
+        if let Err(error) = encode(&mut buffer.encoder) {
+            self.counters.rejected.fetch_add(count, Relaxed);
+            return Push::Rejected(error.into());
+        }
+        let after = buffer.encoder.pending_bytes();
+        let mut previous_s = buffer.last_timestamp_s;
+        let mut backwards = 0;
+        for &timestamp_s in timestamps_s {
+            backwards += u64::from(timestamp_s < previous_s);
+            previous_s = timestamp_s;
+        }
+        buffer.last_timestamp_s = previous_s;
+        drop(buffer);
+        self.budget.used_bytes.fetch_add(after - before, Relaxed);
+        if backwards > 0 {
+            self.counters.backwards.fetch_add(backwards, Relaxed);
+        }
+        self.counters.received.fetch_add(count, Relaxed);
+        self.counters.newest_ns.store(now_ns, Relaxed);
+        Push::Queued { wake_writer: before < WAKE_BYTES && after >= WAKE_BYTES }
+    }
+
+    /// Swap out what waits, for the writer; `spare` is a block to continue in.
+    pub fn take(&self, spare: SampleBlock) -> SampleBlock {
+        self.buffer.lock().encoder.take(spare)
+    }
+
+    /// The writer is done with a block of this many bytes.
+    pub fn release(&self, bytes: usize) {
+        self.budget.used_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Samples that are known not to be in the file, of whatever cause.
+    pub fn lost_samples(&self) -> u64 {
+        let c = &self.counters;
+        c.dropped.load(Relaxed) + c.rejected.load(Relaxed) + c.lost.load(Relaxed)
+    }
+
+    /// Whether anything is known to be missing.
+    pub fn lost_anything(&self) -> bool {
+        self.lost_samples() > 0 || self.counters.gaps_of_unknown_size.load(Relaxed) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(limit_bytes: usize) -> StreamIntake {
+        let spec = StreamSpec {
+            name: "s".to_owned(),
+            kind: String::new(),
+            format: ChannelFormat::Int16,
+            channel_count: 2,
+            nominal_rate_hz: 0.0,
+            clock: None,
+            role: Role::Data,
+        };
+        StreamIntake::new(1, spec, String::new(), Budget::new(limit_bytes))
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_takes_again_when_emptied() {
+        let stream = stream(30);
+        let queued = Push::Queued { wake_writer: false };
+        assert_eq!(stream.push_numbers(&[1.0, 2.0], &[0; 8], 5), queued); // 26 bytes
+        assert_eq!(stream.push_numbers(&[3.0], &[0; 4], 6), Push::Dropped);
+        let block = stream.take(SampleBlock::default());
+        assert_eq!((block.sample_count, block.body.len()), (2, 26));
+        assert_eq!(stream.push_numbers(&[3.0], &[0; 4], 6), Push::Dropped, "until it is written");
+        stream.release(block.body.len());
+        assert_eq!(stream.push_numbers(&[4.0], &[0; 4], 7), queued);
+        assert_eq!(stream.counters.received.load(Relaxed), 3);
+        assert_eq!(stream.counters.dropped.load(Relaxed), 2);
+        assert_eq!(stream.counters.newest_ns.load(Relaxed), 7);
+        assert!(stream.lost_anything());
+    }
+
+    #[test]
+    fn what_cannot_be_recorded_is_rejected_whole_and_counted() {
+        let stream = stream(1000);
+        let nan = stream.push_numbers(&[1.0, f64::NAN], &[0; 8], 0);
+        assert!(matches!(nan, Push::Rejected(Rejected::Stamp { index: 1, .. })), "{nan:?}");
+        let short = stream.push_numbers(&[1.0, 2.0], &[0; 7], 0);
+        assert!(matches!(short, Push::Rejected(Rejected::Encode(_))), "{short:?}");
+        let text = stream.push_strings(&[1.0], &["a", "b"], 0);
+        assert!(matches!(text, Push::Rejected(Rejected::Encode(_))), "{text:?}");
+        assert_eq!(stream.counters.rejected.load(Relaxed), 5);
+        assert_eq!(stream.take(SampleBlock::default()).sample_count, 0);
+        assert_eq!(stream.budget.fill(), 0.0);
+    }
+
+    #[test]
+    fn stamps_that_go_back_are_kept_and_counted() {
+        let stream = stream(1000);
+        stream.push_numbers(&[5.0, 4.0], &[0; 8], 0);
+        stream.push_numbers(&[3.0, 3.0, 9.0], &[0; 12], 0);
+        assert_eq!(stream.counters.backwards.load(Relaxed), 2);
+        assert_eq!(stream.take(SampleBlock::default()).sample_count, 5);
+    }
+}
