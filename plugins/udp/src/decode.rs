@@ -7,7 +7,7 @@ mod json;
 mod marker;
 mod number;
 
-pub use batch::{Batch, Spans};
+pub use batch::Batch;
 
 use crate::layout::{PayloadPlan, Plan};
 

@@ -131,11 +131,6 @@ impl<T> Tracker<T> {
         }
     }
 
-    /// Bits of the counter.
-    pub fn bits(&self) -> u32 {
-        self.bits
-    }
-
     /// Datagrams that had been overtaken and were put back in order.
     pub fn reordered(&self) -> u64 {
         self.reordered

@@ -29,8 +29,8 @@ pub fn seconds(ticks: i64, ticks_per_s: u64) -> f64 {
     // bit lies far below the 53 that are kept, so it breaks ties as the full quotient would.
     let scaled = u128::from(ticks.unsigned_abs()) << 64;
     let divisor = u128::from(ticks_per_s.max(1));
-    let quotient = scaled / divisor | u128::from(scaled % divisor != 0);
-    let magnitude = quotient as f64 / 18_446_744_073_709_551_616.0; // 2^64: exact
+    let quotient = (scaled / divisor) | u128::from(scaled % divisor != 0);
+    let magnitude = quotient as f64 / (1_u128 << 64) as f64; // by a power of two: exact
     if ticks < 0 { -magnitude } else { magnitude }
 }
 
@@ -55,11 +55,6 @@ impl Timeline {
     /// A clock of `ticks_per_s` ticks a second, whose counter has `bits` bits.
     pub fn new(ticks_per_s: u64, bits: u32) -> Self {
         Self { ticks_per_s, bits, last: None, epoch: 0 }
-    }
-
-    /// Bits of the counter.
-    pub fn bits(&self) -> u32 {
-        self.bits
     }
 
     /// How often the time line has started anew.
@@ -126,15 +121,14 @@ pub struct JumpWatch {
 }
 
 impl JumpWatch {
-    /// Compare a group of stamps that arrived together, oldest first, with what came before.
+    /// Compare a group of stamps that arrived together, oldest first, with what was seen before.
     /// By how many seconds the clock jumped, if it did. `epoch` is that of the time line: after a
     /// restart somebody else noticed there is nothing to compare with.
     pub fn check(&mut self, first_s: f64, last_s: f64, arrival_ns: i64, epoch: u32) -> Option<f64> {
         if epoch != self.epoch {
-            (self.last, self.epoch) = (None, epoch);
+            self.forget(epoch);
         }
-        let before = self.last.replace((last_s, arrival_ns));
-        let (before_s, before_ns) = before?;
+        let (before_s, before_ns) = self.last?;
         let back_s = first_s - before_s;
         if back_s < -BACK_S {
             return Some(back_s);
@@ -149,6 +143,11 @@ impl JumpWatch {
         let Some((before_s, before_ns)) = self.last else { return false };
         let ahead = ahead(before_s, before_ns, first_s, arrival_ns);
         ahead.surplus_s.abs() > BACK_S + ahead.tolerance_s
+    }
+
+    /// Remember a stamp, for the next one to be compared with.
+    pub fn see(&mut self, stamp_s: f64, arrival_ns: i64) {
+        self.last = Some((stamp_s, arrival_ns));
     }
 
     /// Forget what came before, for a time line of this epoch.

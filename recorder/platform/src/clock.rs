@@ -16,8 +16,10 @@ pub(crate) fn realtime_ns() -> i64 {
 
 #[cfg(unix)]
 fn read(clock: nix::time::ClockId) -> i64 {
+    #[allow(clippy::unnecessary_cast)] // the fields are 32 bits wide on some systems
+    let ns = |t: nix::sys::time::TimeSpec| t.tv_sec() as i64 * 1_000_000_000 + t.tv_nsec() as i64;
     // These two clocks exist on every system this is built for, so the call cannot fail.
-    clock.now().map_or(0, |t| t.tv_sec() as i64 * 1_000_000_000 + t.tv_nsec() as i64)
+    clock.now().map_or(0, ns)
 }
 
 /// Nanoseconds of the performance counter.

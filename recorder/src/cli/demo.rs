@@ -45,7 +45,9 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     })?;
     let reports = demo.finish(&summary)?;
     let all_there = reports.iter().all(|r| r.sent == r.recorded) && summary.closed_cleanly;
+    print_out("");
     print_out(&comparison(&reports));
+    print_out("");
     print_out(&next_steps(&verdict.path));
     Ok(if verdict.outcome == Outcome::Complete && !all_there { 3 } else { verdict.outcome.exit_code() })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
-use crate::config::{self, ConfigPath, Loaded};
+use crate::config::{self, ConfigPath, Loaded, Run};
 use crate::display::Display;
 use crate::host::PluginSearch;
 use crate::recording::prepare::prepare;
@@ -88,11 +88,15 @@ pub fn record(
     output: Option<&Path>,
     display: &mut Display,
 ) -> Result<Verdict, Failure> {
+    let mut config = loaded.config.clone();
     let path = match output {
         Some(path) => path.to_owned(),
         None => {
-            let target = config::filename::resolve(&loaded.config, &jiff::Zoned::now());
-            target.map_err(|e| loaded.filename_error(&e))?.path
+            let target = config::filename::resolve(&config, &jiff::Zoned::now());
+            let target = target.map_err(|e| loaded.filename_error(&e))?;
+            // "auto" is settled now, and written into the file as the number it became.
+            config.experiment.run = target.run.map(Run::Number);
+            target.path
         }
     };
     let prepared = prepare(loaded, search)?;
@@ -101,7 +105,7 @@ pub fn record(
         // Listened for before anything is begun, so that no signal kills a recording half-way.
         let stop = lockstep_platform::stop_signal()?;
         let session =
-            Session::start(prepared, &loaded.config, &path).map_err(|e| start_failure(e, loaded, output))?;
+            Session::start(prepared, &config, &path).map_err(|e| start_failure(e, loaded, output))?;
         Ok::<_, Failure>(session.run(stop, display).await)
     })?;
     display.verdict(&verdict);

@@ -11,6 +11,9 @@ use crate::recording::status::Status;
 /// Between two drawings.
 const PERIOD: Duration = Duration::from_millis(400);
 
+/// Alarms that are shown below the table.
+const SHOWN_ALARMS: usize = 4;
+
 /// A table that is drawn anew in place, with what happens scrolling by above it.
 #[derive(Debug)]
 pub struct Live {
@@ -55,10 +58,10 @@ impl Live {
         self.last = Some(Instant::now());
         let mut lines = vec![String::new()];
         lines.extend(rows::heading(status));
-        lines.extend(rows::stream_table(status).lines());
-        for alarm in status.alarms.iter().take(4) {
-            let of = if alarm.source.is_empty() { String::new() } else { format!("{}: ", alarm.source) };
-            lines.push(style(format!("! {of}{}", alarm.text)).red().to_string());
+        let width = usize::from(self.term.size().1);
+        lines.extend(rows::stream_table(status).narrowed(width, &rows::DISPENSABLE).lines());
+        for alarm in status.alarms.iter().take(SHOWN_ALARMS) {
+            lines.push(style(format!("! {alarm}")).for_stderr().red().to_string());
         }
         lines.push(style("Ctrl-C stops").dim().to_string());
         self.clear();
@@ -76,6 +79,9 @@ impl Live {
     }
 
     fn draw(&mut self, lines: Vec<String>) {
+        if lines.is_empty() {
+            return;
+        }
         let (rows, columns) = self.term.size();
         // A line that wraps, or a table longer than the screen, could not be erased again.
         let fits = lines.len().min(usize::from(rows).saturating_sub(1));

@@ -6,7 +6,7 @@ use super::format;
 use super::table::{Align, Table};
 use crate::recording::alarms::Severity;
 use crate::recording::intake::State;
-use crate::recording::status::{ClockStatus, Phase, SourceStatus, Status, StreamStatus};
+use crate::recording::status::{ClockStatus, Phase, SourceStatus, Status, StreamStatus, label};
 
 /// How a stream is doing, in one sign and colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Health {
         let alarm = status
             .alarms
             .iter()
-            .filter(|a| a.source == source.name && a.text.starts_with(stream.name.as_str()))
+            .filter(|a| a.source == source.name && a.stream == stream.name)
             .map(|a| a.severity)
             .max();
         match (alarm, source.state) {
@@ -58,6 +58,9 @@ impl Health {
         }
     }
 }
+
+/// Columns a narrow terminal can do without, the first to go first.
+pub const DISPENSABLE: [&str; 5] = ["STATE", "± AT MOST", "NOMINAL", "RTT", "AGE"];
 
 /// The table of all streams.
 pub fn stream_table(status: &Status) -> Table {
@@ -92,11 +95,7 @@ pub fn stream_table(status: &Status) -> Table {
 
 fn stream_row(source: &SourceStatus, stream: &StreamStatus, health: Health) -> Vec<String> {
     let unknown = || "?".to_owned();
-    let label = if stream.name == source.name {
-        stream.name.clone()
-    } else {
-        format!("{}/{}", source.name, stream.name)
-    };
+    let label = label(&source.name, &stream.name);
     let regular = stream.nominal_rate_hz > 0.0;
     let lost = match (stream.lost_samples(), stream.gaps_of_unknown_size) {
         (n, 0) => format::count(n),

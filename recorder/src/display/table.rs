@@ -34,6 +34,22 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The table without as many of the `dispensable` columns, in that order, as
+    /// it takes to fit into `width`.
+    pub fn narrowed(mut self, width: usize, dispensable: &[&str]) -> Self {
+        for heading in dispensable {
+            if self.lines().iter().all(|line| measure_text_width(line) <= width) {
+                break;
+            }
+            let Some(i) = self.columns.iter().position(|c| c.0 == *heading) else { continue };
+            self.columns.remove(i);
+            for row in self.rows.iter_mut().filter(|row| i < row.len()) {
+                row.remove(i);
+            }
+        }
+        self
+    }
+
     /// The lines, the headings first, without trailing spaces.
     pub fn lines(&self) -> Vec<String> {
         let cell = |row: &'_ [String], i: usize| row.get(i).cloned().unwrap_or_default();
@@ -70,5 +86,10 @@ mod tests {
         table.row(vec!["a".into(), "12,345".into(), "x".into()]);
         table.row(vec!["größer".into(), "1".into()]);
         assert_eq!(table.lines(), ["NAME         N  WHY", "a       12,345  x", "größer       1"]);
+        let styled = console::style("a").red().force_styling(true).to_string();
+        table.row(vec![styled.clone(), "2".into()]);
+        assert_eq!(table.lines()[3], format!("{styled}            2"));
+        let narrow = table.narrowed(15, &["WHY", "N"]);
+        assert_eq!(narrow.lines()[..2], ["NAME         N", "a       12,345"]);
     }
 }

@@ -5,6 +5,7 @@ use console::style;
 use super::format;
 use super::rows::Health;
 use super::table::{Align, Table};
+use crate::recording::status::label;
 use crate::recording::verdict::{Outcome, Verdict};
 
 fn health(outcome: Outcome) -> Health {
@@ -31,7 +32,7 @@ pub fn render(verdict: &Verdict) -> String {
         format::clock_time(verdict.duration_s),
         verdict.stop_s
     ));
-    lines.push(format!("  ended by {}", verdict.ended_by));
+    lines.push(format!("  ended: {}", verdict.ended_by));
     for problem in &verdict.problems {
         lines.push(style(format!("  ✗ {problem}")).red().to_string());
     }
@@ -47,11 +48,7 @@ pub fn render(verdict: &Verdict) -> String {
     for stream in &verdict.streams {
         let sign = health(stream.outcome);
         let mut cells = vec![sign.style().apply_to(sign.sign()).to_string()];
-        cells.push(if stream.stream == stream.source {
-            stream.stream.clone()
-        } else {
-            format!("{}/{}", stream.source, stream.stream)
-        });
+        cells.push(label(&stream.source, &stream.stream));
         match &stream.status {
             None => cells.extend(std::iter::repeat_n("-".to_owned(), 4)),
             Some(status) => {

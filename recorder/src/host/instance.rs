@@ -56,7 +56,10 @@ pub struct Instance {
 
 /// Describe a status that is not OK, with what the plugin logged about it.
 fn failure(host: HostTable, call: &str, status: sys::Status) -> String {
-    let reasons = host.take_errors();
+    let mut reasons = host.take_errors();
+    // An option that only turned out to be wrong now.
+    reasons
+        .extend(host.take_config_problems().into_iter().map(|p| format!("option {}: {}", p.path, p.message)));
     if !reasons.is_empty() {
         return reasons.join("; ");
     }

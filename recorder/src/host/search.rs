@@ -14,7 +14,7 @@ const STEM_PREFIX: &str = "lockstep_plugin_";
 
 /// Plugins linked into this binary: used when no library of the name is found.
 fn built_in() -> Vec<Plugin> {
-    Vec::<&'static lockstep_plugin_api::sys::Plugin>::new()
+    [lockstep_plugin_udp::plugin_table()]
         .into_iter()
         .filter_map(|table| Plugin::built_in(table).ok())
         .collect()

@@ -325,7 +325,7 @@ impl SourceIntake {
             Push::Queued { wake_writer } => {
                 if wake_writer {
                     // A full channel means that it is already awake.
-                    drop(self.shared.wake.try_send(()));
+                    let _ = self.shared.wake.try_send(());
                 }
                 Ok(true)
             }

@@ -15,7 +15,7 @@ use super::alarms::{Alarms, Change, Severity};
 use super::intake::{Shared, SourceIntake, State};
 use super::notice::{Level, Notice};
 use super::prepare::Prepared;
-use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, start_progress};
+use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
 use super::sync::{Progress, Syncer};
 use super::verdict::{Outcome, Verdict, judge_streams};
 use super::writer::Writer;
@@ -228,13 +228,13 @@ impl Session {
 
     /// One look at everything; whether it should end.
     fn look(&mut self, watcher: &mut impl Watcher) -> Option<End> {
-        let failed_start = self.collect_starts();
+        self.collect_starts();
         let mut status = self.status();
         for change in self.alarms.update(&status, self.clock_interval_s, self.progress.failed.load(Relaxed)) {
             self.tell_alarm(&change);
         }
         status.alarms = self.alarms.list();
-        let end = self.decide(&status, failed_start);
+        let end = self.decide(&status);
         self.show_notices(watcher);
         watcher.status(&status);
         end
@@ -246,9 +246,8 @@ impl Session {
         }
     }
 
-    /// Answers of `start` that have come; the first required source that failed.
-    fn collect_starts(&mut self) -> Option<String> {
-        let mut failed = None;
+    /// Take the answers of `start` that have come.
+    fn collect_starts(&mut self) {
         let late = self.elapsed_s() > START_HANG_S;
         for source in self.sources.iter_mut().filter(|s| !s.started) {
             let answer = source.instance.as_ref().and_then(Instance::started);
@@ -263,11 +262,7 @@ impl Session {
             };
             // The source may have gone on to a state of its own meanwhile; failing comes last.
             drop(source.intake.set_state(0, State::Failed, &reason));
-            if source.intake.required {
-                failed.get_or_insert_with(|| format!("{}: {reason}", source.intake.name));
-            }
         }
-        failed
     }
 
     fn tell_alarm(&self, change: &Change) {
@@ -278,7 +273,7 @@ impl Session {
         self.shared.events.write(
             event,
             &alarm.source,
-            "",
+            &alarm.stream,
             json!({"severity": alarm.severity, "text": alarm.text, "since_s": alarm.since_s}),
         );
         let (level, text) = match (event, alarm.severity) {
@@ -286,13 +281,18 @@ impl Session {
             (_, Severity::Warning) => (Level::Warning, alarm.text.clone()),
             (_, Severity::Failure) => (Level::Error, alarm.text.clone()),
         };
-        self.shared.notices.send(level, &alarm.source, text);
+        self.shared.notices.send(level, &label(&alarm.source, &alarm.stream), text);
     }
 
     /// Whether the recording has started by now, and whether it should end.
-    fn decide(&mut self, status: &Status, failed_start: Option<String>) -> Option<End> {
+    fn decide(&mut self, status: &Status) -> Option<End> {
         if self.progress.failed.load(Relaxed) {
-            return Some(End::failure("writing to the file failed"));
+            let reason = "writing to the file failed";
+            // Once it was recording, there is a file with everything up to now.
+            return Some(match self.phase {
+                Phase::Starting => End::failure(reason),
+                Phase::Recording | Phase::Stopping => End::normal(reason),
+            });
         }
         if self.phase == Phase::Starting && status.missing.is_empty() {
             self.phase = Phase::Recording;
@@ -306,9 +306,11 @@ impl Session {
         }
         if self.phase == Phase::Starting {
             let missing = status.missing.join(", ");
-            match (self.when_missing, failed_start) {
-                (WhenMissing::Fail, Some(reason)) => {
-                    return Some(End::failure(format!("a required source cannot start: {reason}")));
+            let failed = status.sources.iter().find(|s| s.required && s.state == State::Failed);
+            match (self.when_missing, failed) {
+                (WhenMissing::Fail, Some(source)) => {
+                    let (name, reason) = (&source.name, &source.reason);
+                    return Some(End::failure(format!("a required source cannot start: {name}: {reason}")));
                 }
                 (WhenMissing::Fail | WhenMissing::Wait, _) if status.elapsed_s > self.wait_s => {
                     let reason = format!("no sample on disk after {} s from {missing}", self.wait_s);
@@ -345,7 +347,7 @@ impl Session {
             self.sources.iter().map(|s| self.meters.source(&s.intake, &s.plugin, at_s)).collect();
         let (on_disk, required, missing) = start_progress(&sources);
         let bytes = self.progress.written_bytes.load(Relaxed);
-        let bytes_per_s = self.meters.file.update(at_s, bytes);
+        let bytes_per_s = self.meters.file.update(at_s, at_s, bytes);
         if at_s - self.disk_asked_s >= DISK_PERIOD_S {
             self.disk_asked_s = at_s;
             let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -391,7 +393,7 @@ impl Session {
             .map(|s| json!({"stream_id": s.stream_id, "samples": s.samples, "lost": s.lost_samples()}))
             .collect();
         self.shared.events.write("stopped", "", "", json!({"streams": counts}));
-        drop(self.finish.send(()));
+        let _ = self.finish.send(());
         let report = self.writer.join();
         drop(self.syncer);
         while let Ok(notice) = self.notices.try_recv() {

@@ -163,24 +163,37 @@ pub const RATE_WINDOW_S: f64 = 10.0;
 /// Rates are unknown before they can be taken over this time.
 const SHORTEST_WINDOW_S: f64 = 1.0;
 
-/// The rate of a growing count over the last [`RATE_WINDOW_S`].
+/// The rate of a growing count over the last [`RATE_WINDOW_S`], taken between
+/// the instants at which it grew, so that a pause shorter than the window shows
+/// as age and not as a lower rate.
 #[derive(Debug, Default)]
 pub struct RateMeter {
     points: VecDeque<(f64, u64)>,
 }
 
 impl RateMeter {
-    /// The count is `count` at time `at_s`; its rate a second, or `None` while it is not known.
-    pub fn update(&mut self, at_s: f64, count: u64) -> Option<f64> {
-        self.points.push_back((at_s, count));
+    /// At time `at_s` the count is `count`, as of `grown_s`; its rate a second,
+    /// or `None` while it is not known.
+    pub fn update(&mut self, at_s: f64, grown_s: f64, count: u64) -> Option<f64> {
+        if self.points.back().is_none_or(|p| grown_s > p.0) {
+            self.points.push_back((grown_s, count));
+        }
         // Keep one point that is older than the window.
         while self.points.get(1).is_some_and(|p| at_s - p.0 >= RATE_WINDOW_S) {
             self.points.pop_front();
         }
-        let (from_s, from) = *self.points.front()?;
-        let span_s = at_s - from_s;
-        (span_s >= SHORTEST_WINDOW_S).then(|| (count.saturating_sub(from)) as f64 / span_s)
+        let ((from_s, from), (to_s, to)) = (*self.points.front()?, *self.points.back()?);
+        if at_s - to_s > RATE_WINDOW_S {
+            return Some(0.0);
+        }
+        let span_s = to_s - from_s;
+        (span_s >= SHORTEST_WINDOW_S).then(|| to.saturating_sub(from) as f64 / span_s)
     }
+}
+
+/// `source/stream`, or one name where both are the same or there is no stream.
+pub fn label(source: &str, stream: &str) -> String {
+    if stream.is_empty() || stream == source { source.to_owned() } else { format!("{source}/{stream}") }
 }
 
 /// What has to be remembered between two looks.
@@ -229,7 +242,7 @@ impl Meters {
             format: stream.spec.format.name(),
             channel_count: stream.spec.channel_count,
             nominal_rate_hz: stream.spec.nominal_rate_hz,
-            effective_rate_hz: meter.rate.as_mut().and_then(|r| r.update(at_s, samples)),
+            effective_rate_hz: meter.rate.as_mut().and_then(|r| r.update(at_s, seconds(newest_ns), samples)),
             samples,
             dropped: c.dropped.load(Relaxed),
             rejected: c.rejected.load(Relaxed),
@@ -272,10 +285,8 @@ pub fn start_progress(sources: &[SourceStatus]) -> (usize, usize, Vec<String>) {
             required += 1;
             if stream.on_disk {
                 on_disk += 1;
-            } else if stream.name == source.name {
-                missing.push(stream.name.clone());
             } else {
-                missing.push(format!("{}/{}", source.name, stream.name));
+                missing.push(label(&source.name, &stream.name));
             }
         }
     }
@@ -289,12 +300,12 @@ mod tests {
     #[test]
     fn a_rate_is_unknown_then_right_then_follows_the_last_ten_seconds() {
         let mut meter = RateMeter::default();
-        assert_eq!(meter.update(100.0, 0), None);
-        assert_eq!(meter.update(100.5, 50), None);
-        assert_eq!(meter.update(101.0, 100), Some(100.0));
-        for i in 2..=20 {
-            meter.update(100.0 + f64::from(i), 100);
-        }
-        assert_eq!(meter.update(121.0, 100), Some(0.0), "nothing came for more than ten seconds");
+        assert_eq!(meter.update(100.0, 100.0, 0), None);
+        assert_eq!(meter.update(100.5, 100.5, 50), None);
+        assert_eq!(meter.update(101.1, 101.0, 100), Some(100.0));
+        assert_eq!(meter.update(105.0, 101.0, 100), Some(100.0), "a pause is told by its age");
+        assert_eq!(meter.update(111.5, 101.0, 100), Some(0.0), "nothing came for more than ten seconds");
+        meter.update(112.0, 112.0, 200);
+        assert_eq!(meter.update(114.0, 114.0, 400), Some(300.0 / 13.0));
     }
 }

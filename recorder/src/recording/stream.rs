@@ -1,6 +1,7 @@
 //! One stream on its way in: samples are encoded under a short lock by the
 //! thread that pushes them, into a buffer the writer swaps out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -90,7 +91,7 @@ pub struct Counters {
 pub enum Push {
     /// They wait for the writer, who should be woken now when there are many.
     Queued {
-        /// The buffer has just grown past the size at which the writer is woken early.
+        /// A block has become full.
         wake_writer: bool,
     },
     /// No room: counted as dropped.
@@ -115,13 +116,26 @@ pub enum Rejected {
     Encode(#[from] EncodeError),
 }
 
-/// The writer is woken before its time when a buffer grows past this.
-const WAKE_BYTES: usize = 256 << 10;
+/// A block is full from this size on: it becomes one chunk of the file, small
+/// enough to stay in the processor's cache on its way, and wakes the writer.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Emptied blocks a stream keeps for its next samples.
+const SPARE_BLOCKS: usize = 4;
 
 #[derive(Debug)]
 struct Buffer {
     encoder: SampleEncoder,
     last_timestamp_s: f64,
+    full: VecDeque<SampleBlock>,
+    spare: Vec<SampleBlock>,
+}
+
+impl Buffer {
+    /// Close the block that is being filled and begin another.
+    fn next_block(&mut self) -> SampleBlock {
+        let spare = self.spare.pop().unwrap_or_default();
+        self.encoder.take(spare)
+    }
 }
 
 /// One stream on its way in.
@@ -143,7 +157,12 @@ impl StreamIntake {
     /// A stream with nothing in it.
     pub fn new(id: u32, spec: StreamSpec, header_xml: String, budget: Arc<Budget>) -> Self {
         let encoder = SampleEncoder::new(spec.format, spec.channel_count, spec.nominal_rate_hz);
-        let buffer = Mutex::new(Buffer { encoder, last_timestamp_s: f64::NEG_INFINITY });
+        let buffer = Mutex::new(Buffer {
+            encoder,
+            last_timestamp_s: f64::NEG_INFINITY,
+            full: VecDeque::new(),
+            spare: Vec::new(),
+        });
         Self { id, spec, header_xml, counters: Counters::default(), budget, buffer }
     }
 
@@ -192,6 +211,11 @@ impl StreamIntake {
             previous_s = timestamp_s;
         }
         buffer.last_timestamp_s = previous_s;
+        let wake_writer = after >= BLOCK_BYTES;
+        if wake_writer {
+            let block = buffer.next_block();
+            buffer.full.push_back(block);
+        }
         drop(buffer);
         self.budget.used_bytes.fetch_add(after - before, Relaxed);
         if backwards > 0 {
@@ -199,17 +223,29 @@ impl StreamIntake {
         }
         self.counters.received.fetch_add(count, Relaxed);
         self.counters.newest_ns.store(now_ns, Relaxed);
-        Push::Queued { wake_writer: before < WAKE_BYTES && after >= WAKE_BYTES }
+        Push::Queued { wake_writer }
     }
 
-    /// Swap out what waits, for the writer; `spare` is a block to continue in.
-    pub fn take(&self, spare: SampleBlock) -> SampleBlock {
-        self.buffer.lock().encoder.take(spare)
+    /// Take out what waits, oldest first, for the writer.
+    pub fn take(&self, out: &mut Vec<SampleBlock>) {
+        let mut buffer = self.buffer.lock();
+        out.extend(buffer.full.drain(..));
+        if buffer.encoder.pending_samples() > 0 {
+            out.push(buffer.next_block());
+        }
     }
 
-    /// The writer is done with a block of this many bytes.
-    pub fn release(&self, bytes: usize) {
-        self.budget.used_bytes.fetch_sub(bytes, Relaxed);
+    /// The writer is done with a block.
+    pub fn give_back(&self, mut block: SampleBlock) {
+        self.budget.used_bytes.fetch_sub(block.body.len(), Relaxed);
+        block.clear();
+        if block.body.capacity() > 2 * BLOCK_BYTES {
+            return;
+        }
+        let mut buffer = self.buffer.lock();
+        if buffer.spare.len() < SPARE_BLOCKS {
+            buffer.spare.push(block);
+        }
     }
 
     /// Samples that are known not to be in the file, of whatever cause.
@@ -241,16 +277,35 @@ mod tests {
         StreamIntake::new(1, spec, String::new(), Budget::new(limit_bytes))
     }
 
+    fn taken(stream: &StreamIntake) -> Vec<SampleBlock> {
+        let mut blocks = Vec::new();
+        stream.take(&mut blocks);
+        blocks
+    }
+
+    #[test]
+    fn a_full_block_wakes_the_writer_and_blocks_come_out_in_order() {
+        let stream = stream(usize::MAX);
+        let push = |at_s: f64| stream.push_numbers(&[at_s; 4096], &[0; 4 * 4096], 0);
+        let woken: Vec<bool> =
+            (0..12).map(|i| push(f64::from(i)) == Push::Queued { wake_writer: true }).collect();
+        // 4096 samples of 13 bytes each: the fifth push fills a block.
+        let expected: Vec<bool> = (0..12).map(|i| i % 5 == 4).collect();
+        assert_eq!(woken, expected);
+        let firsts: Vec<_> = taken(&stream).iter().map(|b| b.first_timestamp_s).collect();
+        assert_eq!(firsts, [Some(0.0), Some(5.0), Some(10.0)]);
+    }
+
     #[test]
     fn a_full_queue_drops_and_counts_and_takes_again_when_emptied() {
         let stream = stream(30);
         let queued = Push::Queued { wake_writer: false };
         assert_eq!(stream.push_numbers(&[1.0, 2.0], &[0; 8], 5), queued); // 26 bytes
         assert_eq!(stream.push_numbers(&[3.0], &[0; 4], 6), Push::Dropped);
-        let block = stream.take(SampleBlock::default());
-        assert_eq!((block.sample_count, block.body.len()), (2, 26));
+        let mut blocks = taken(&stream);
+        assert_eq!(blocks.iter().map(|b| (b.sample_count, b.body.len())).collect::<Vec<_>>(), [(2, 26)]);
         assert_eq!(stream.push_numbers(&[3.0], &[0; 4], 6), Push::Dropped, "until it is written");
-        stream.release(block.body.len());
+        stream.give_back(blocks.remove(0));
         assert_eq!(stream.push_numbers(&[4.0], &[0; 4], 7), queued);
         assert_eq!(stream.counters.received.load(Relaxed), 3);
         assert_eq!(stream.counters.dropped.load(Relaxed), 2);
@@ -268,7 +323,7 @@ mod tests {
         let text = stream.push_strings(&[1.0], &["a", "b"], 0);
         assert!(matches!(text, Push::Rejected(Rejected::Encode(_))), "{text:?}");
         assert_eq!(stream.counters.rejected.load(Relaxed), 5);
-        assert_eq!(stream.take(SampleBlock::default()).sample_count, 0);
+        assert!(taken(&stream).is_empty());
         assert_eq!(stream.budget.fill(), 0.0);
     }
 
@@ -278,6 +333,6 @@ mod tests {
         stream.push_numbers(&[5.0, 4.0], &[0; 8], 0);
         stream.push_numbers(&[3.0, 3.0, 9.0], &[0; 12], 0);
         assert_eq!(stream.counters.backwards.load(Relaxed), 2);
-        assert_eq!(stream.take(SampleBlock::default()).sample_count, 5);
+        assert_eq!(taken(&stream)[0].sample_count, 5);
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::intake::State;
 use super::status::{SourceStatus, StreamStatus};
 
 /// What became of the recording, as the exit code tells it.
@@ -110,6 +111,10 @@ fn judge(source: &SourceStatus, stream: &StreamStatus) -> (Outcome, String) {
         causes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} samples {what}")).collect();
     if stream.gaps_of_unknown_size > 0 {
         parts.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
+    }
+    if source.state == State::Failed {
+        // It was sending, and what it would have sent after that is missing.
+        parts.push(format!("the source failed: {}", source.reason));
     }
     if !parts.is_empty() {
         return (Outcome::Lossy, parts.join("; "));

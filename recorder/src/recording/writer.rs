@@ -24,14 +24,11 @@ const PERIOD: Duration = Duration::from_millis(100);
 const BOUNDARY_PERIOD: Duration = Duration::from_secs(10);
 /// Blocks from this size on are written directly instead of being gathered.
 const DIRECT_BYTES: usize = 64 << 10;
-/// A buffer this much larger than what it last held is given back to the system.
-const SLACK: usize = 8;
 
 /// What the writer keeps of one stream.
 #[derive(Debug)]
 struct StreamInFile {
     intake: Arc<StreamIntake>,
-    spare: SampleBlock,
     sample_count: u64,
     first_timestamp_s: Option<f64>,
     last_timestamp_s: Option<f64>,
@@ -47,7 +44,6 @@ impl StreamInFile {
     fn new(intake: Arc<StreamIntake>) -> Self {
         Self {
             intake,
-            spare: SampleBlock::default(),
             sample_count: 0,
             first_timestamp_s: None,
             last_timestamp_s: None,
@@ -102,6 +98,7 @@ impl Writer {
             streams: Vec::new(),
             out: Vec::with_capacity(DIRECT_BYTES * 2),
             measurements: Vec::new(),
+            blocks: Vec::new(),
             error: None,
             unwritten_samples: 0,
             gathered_samples: 0,
@@ -129,6 +126,7 @@ struct Body {
     streams: Vec<StreamInFile>,
     out: Vec<u8>,
     measurements: Vec<Measurement>,
+    blocks: Vec<SampleBlock>,
     error: Option<String>,
     unwritten_samples: u64,
     /// Samples in `out` that are not yet written.
@@ -178,37 +176,36 @@ impl Body {
     }
 
     fn drain_samples(&mut self, index: usize) {
+        let mut blocks = std::mem::take(&mut self.blocks);
+        self.streams[index].intake.take(&mut blocks);
+        for block in blocks.drain(..) {
+            self.write_block(index, &block);
+            self.streams[index].intake.give_back(block);
+        }
+        self.blocks = blocks;
+    }
+
+    fn write_block(&mut self, index: usize, block: &SampleBlock) {
         let stream = &mut self.streams[index];
-        let block = stream.intake.take(std::mem::take(&mut stream.spare));
-        let bytes = block.body.len();
-        if block.sample_count > 0 {
-            stream.sample_count += block.sample_count;
-            stream.first_timestamp_s = stream.first_timestamp_s.or(block.first_timestamp_s);
-            stream.last_timestamp_s = block.last_timestamp_s.or(stream.last_timestamp_s);
-            encode::samples_prefix(&mut self.out, stream.intake.id, &block);
-            self.gathered_samples += block.sample_count;
-            if bytes >= DIRECT_BYTES {
-                self.flush_with(&block.body);
-            } else {
-                self.out.extend_from_slice(&block.body);
-                if self.out.len() >= DIRECT_BYTES {
-                    self.flush();
-                }
+        stream.sample_count += block.sample_count;
+        stream.first_timestamp_s = stream.first_timestamp_s.or(block.first_timestamp_s);
+        stream.last_timestamp_s = block.last_timestamp_s.or(stream.last_timestamp_s);
+        encode::samples_prefix(&mut self.out, stream.intake.id, block);
+        self.gathered_samples += block.sample_count;
+        if block.body.len() >= DIRECT_BYTES {
+            self.flush_with(&block.body);
+        } else {
+            self.out.extend_from_slice(&block.body);
+            if self.out.len() >= DIRECT_BYTES {
+                self.flush();
             }
+        }
+        if self.error.is_none() {
             let stream = &mut self.streams[index];
-            if self.error.is_none() {
-                stream.intake.counters.written.fetch_add(block.sample_count, Relaxed);
-                let end = self.progress.written_bytes.load(Relaxed) + self.out.len() as u64;
-                stream.first_samples_end.get_or_insert(end);
-            }
+            stream.intake.counters.written.fetch_add(block.sample_count, Relaxed);
+            let end = self.progress.written_bytes.load(Relaxed) + self.out.len() as u64;
+            stream.first_samples_end.get_or_insert(end);
         }
-        let stream = &mut self.streams[index];
-        stream.intake.release(bytes);
-        stream.spare = block;
-        if stream.spare.body.capacity() > DIRECT_BYTES && bytes < stream.spare.body.capacity() / SLACK {
-            stream.spare.body.shrink_to(DIRECT_BYTES);
-        }
-        stream.spare.clear();
     }
 
     /// Clock offsets measured since the last time, for this stream; a stream

@@ -22,7 +22,7 @@ pub const DEMO_DURATION: Duration = Duration::from_secs(10);
 /// The devices begin to send when the recorder listens, and end before it stops,
 /// so that what they sent and what was recorded can be compared.
 const START_DELAY: Duration = Duration::from_millis(600);
-const SENDING: Duration = Duration::from_millis(8900);
+const SENDING: Duration = Duration::from_millis(9200);
 
 /// Simulated devices that are running.
 #[derive(Debug)]

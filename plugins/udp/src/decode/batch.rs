@@ -70,7 +70,7 @@ impl Batch {
     pub fn split_off(&mut self, at: usize) -> Self {
         let at = at.min(self.samples);
         let samples = self.samples - at;
-        let per_sample = |len: usize| if self.samples == 0 { 0 } else { len / self.samples };
+        let per_sample = |len: usize| len.checked_div(self.samples).unwrap_or(0);
         let (value_bytes, texts) = (per_sample(self.values.len()), per_sample(self.texts.spans.len()));
         // One stamp for all stays with both.
         let stamps =

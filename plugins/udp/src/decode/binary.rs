@@ -115,7 +115,8 @@ impl BinaryDecoder {
             return Err(Malformed::new(Fault::Magic, "it does not begin with the magic"));
         }
         let (header, records) = self.split(datagram)?;
-        batch.samples = if self.record_bytes == 0 { 1 } else { records.len() / self.record_bytes };
+        // Without records the header is one sample.
+        batch.samples = records.len().checked_div(self.record_bytes).unwrap_or(1);
         self.read(header, records, batch)
             .map_err(|fault| Malformed { samples: Some(batch.samples as u64), ..fault })
     }

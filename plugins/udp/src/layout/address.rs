@@ -45,7 +45,8 @@ pub fn groups(texts: &[String], listen: SocketAddr) -> Result<Vec<IpAddr>, Error
         Ok(ip)
     };
     let groups: Vec<IpAddr> = texts.iter().enumerate().map(group).collect::<Result<_, _>>()?;
-    if !groups.is_empty() && !(listen.ip().is_unspecified() || listen.ip().is_multicast()) {
+    let reached = listen.ip().is_unspecified() || listen.ip().is_multicast();
+    if !groups.is_empty() && !reached {
         let all = if listen.is_ipv4() { "0.0.0.0" } else { "[::]" };
         return Err(Error::option(
             "/listen",

@@ -18,7 +18,9 @@ pub struct StampPlan {
     pub ticks_per_s: u64,
     /// Bits of the counter; 64: it never wraps.
     pub bits: u32,
-    /// For one stamp and several samples: which sample it is of.
+    /// Whether a datagram has one stamp, however many samples it holds.
+    pub per_datagram: bool,
+    /// Then: which sample it is of.
     pub stamps: Stamped,
     /// Step of the readings in exchanges, in seconds, and how they are rounded to it.
     pub resolution_s: f64,
@@ -93,6 +95,7 @@ pub fn stamp(options: &Options, fields: Option<&Fields>) -> Result<Option<StampP
         clock: wanted.clock,
         ticks_per_s,
         bits: counter_bits(wanted.wrap_bits, element, "/timestamp/wrap_bits")?,
+        per_datagram: in_header,
         stamps: wanted.stamps,
         resolution_s,
         stamp,

@@ -78,38 +78,45 @@ fn fractions_are_divided_once() {
     assert_eq!(line.place_s(RawStamp::Fraction(1234.5), 0), 1.2345);
 }
 
+/// Check a group and remember it.
+fn next(watch: &mut JumpWatch, first_s: f64, last_s: f64, arrival_s: i64, epoch: u32) -> Option<f64> {
+    let jump = watch.check(first_s, last_s, arrival_s * S, epoch);
+    watch.see(last_s, arrival_s * S);
+    jump
+}
+
 #[test]
 fn a_restart_is_noticed_and_batches_and_silence_are_not() {
     let mut watch = JumpWatch::default();
-    assert_eq!(watch.check(98.0, 100.0, 10 * S, 0), None);
+    assert_eq!(next(&mut watch, 98.0, 100.0, 10, 0), None);
     // The next batch of 2 s, and then 5 s that were held back.
-    assert_eq!(watch.check(100.01, 102.0, 12 * S, 0), None);
-    assert_eq!(watch.check(102.01, 107.0, 12 * S, 0), None);
+    assert_eq!(next(&mut watch, 100.01, 102.0, 12, 0), None);
+    assert_eq!(next(&mut watch, 102.01, 107.0, 12, 0), None);
     // A long silence.
-    assert_eq!(watch.check(3700.0, 3701.0, 3606 * S, 0), None);
-    assert_eq!(watch.check(0.1, 0.1, 3607 * S, 0), Some(0.1 - 3701.0));
+    assert_eq!(next(&mut watch, 3700.0, 3701.0, 3606, 0), None);
+    assert_eq!(next(&mut watch, 0.1, 0.1, 3607, 0), Some(0.1 - 3701.0));
 }
 
 #[test]
 fn a_jump_forward_is_noticed_once() {
     let mut watch = JumpWatch::default();
-    assert_eq!(watch.check(1.0, 1.0, S, 0), None);
-    assert_eq!(watch.check(3602.0, 3602.0, 2 * S, 0), Some(3600.0));
-    assert_eq!(watch.check(3603.0, 3603.0, 3 * S, 0), None);
+    assert_eq!(next(&mut watch, 1.0, 1.0, 1, 0), None);
+    assert_eq!(next(&mut watch, 3602.0, 3602.0, 2, 0), Some(3600.0));
+    assert_eq!(next(&mut watch, 3603.0, 3603.0, 3, 0), None);
 }
 
 #[test]
 fn a_new_epoch_has_no_past() {
     let mut watch = JumpWatch::default();
-    assert_eq!(watch.check(100.0, 100.0, S, 0), None);
-    assert_eq!(watch.check(0.0, 0.0, 2 * S, 1), None);
+    assert_eq!(next(&mut watch, 100.0, 100.0, 1, 0), None);
+    assert_eq!(next(&mut watch, 0.0, 0.0, 2, 1), None);
 }
 
 #[test]
 fn a_sender_that_starts_anew_need_not_have_a_new_clock() {
     let mut watch = JumpWatch::default();
     assert!(!watch.restarted(5.0, 0));
-    assert_eq!(watch.check(100.0, 100.0, 0, 0), None);
+    assert_eq!(next(&mut watch, 100.0, 100.0, 0, 0), None);
     assert!(!watch.restarted(130.1, 30 * S));
     assert!(watch.restarted(0.2, 30 * S));
 }

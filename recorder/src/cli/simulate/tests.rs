@@ -16,7 +16,7 @@ fn devices(flags: &str) -> Vec<UdpDeviceConfig> {
 }
 
 fn config(flags: &str) -> toml::Table {
-    recorder_toml::render(&devices(flags)).parse().expect("TOML")
+    rehearsal::configuration(&devices(flags)).parse().expect("TOML")
 }
 
 fn options(flags: &str) -> toml::Table {
@@ -119,10 +119,7 @@ fn text_payloads_declare_the_sequence_among_the_fields() {
 fn the_summary_is_aligned() {
     let report =
         |name: &str, samples| DeviceReport { name: name.to_owned(), samples, ..DeviceReport::default() };
-    let mut out = Vec::new();
-    write_summary(&mut out, &[report("imu", 5), report("a long name", 123_456_789)]).expect("written");
-    let text = String::from_utf8(out).expect("UTF-8");
-    let lengths: Vec<usize> = text.lines().map(str::len).collect();
-    assert_eq!(lengths.len(), 3);
-    assert!(lengths.iter().all(|length| *length == lengths[0]), "{text}");
+    let lines = summary(&[report("imu", 5), report("a long name", 123_456_789)]).lines();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{lines:?}");
 }

@@ -172,7 +172,8 @@ impl<'a> Namer<'a> {
 
     /// The path with run number `run`.
     fn path(&self, directory: &Path, run: Option<u32>) -> Result<PathBuf, FilenameError> {
-        let mut path = directory.to_owned();
+        // "./name" says no more than "name".
+        let mut path = if directory == Path::new(".") { PathBuf::new() } else { directory.to_owned() };
         for pieces in &self.template.parts {
             let mut part = String::new();
             for piece in pieces {

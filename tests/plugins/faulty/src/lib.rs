@@ -112,7 +112,7 @@ impl Source for Faulty {
                 if place == Place::Thread && fault == Fault::Silent {
                     continue;
                 }
-                drop(stream.push_sample(host.now_s(), &[count])?);
+                let _ = stream.push_sample(host.now_s(), &[count])?;
                 count += 1;
                 if place != Place::Thread || count != 20 {
                     continue;
@@ -126,12 +126,12 @@ impl Source for Faulty {
                         let stamps = vec![host.now_s(); 1 << 16];
                         let values = vec![0; 1 << 16];
                         for _ in 0..1000 {
-                            drop(stream.push(&stamps, &values)?);
+                            let _ = stream.push(&stamps, &values)?;
                         }
                     }
                     Fault::BadStamps => {
                         assert!(stream.push_sample(f64::NAN, &[0]).is_err());
-                        drop(stream.push_sample(1.0, &[0])?);
+                        let _ = stream.push_sample(1.0, &[0])?;
                     }
                     Fault::Gap => {
                         stream.report_gap(Some(7), "on request")?;
