@@ -46,7 +46,7 @@ fn has_alarm(status: &Value, text: &str) -> bool {
 #[test]
 fn samples_dropped_by_a_full_queue_are_counted_everywhere() {
     let dir = TestDir::new();
-    let recording = record_until(&dir, &fault("flood"), |s| number(&s["dropped"]) > 0);
+    let recording = record_until(&dir, &fault("flood"), |s| s["dropped"].as_u64() > Some(0));
     recording.expect_code(3).expect_told("samples dropped: the queue was full");
     let verdict = recording.verdict_of("it");
     assert_eq!(verdict["outcome"], "lossy", "{verdict}");
@@ -65,7 +65,7 @@ fn samples_dropped_by_a_full_queue_are_counted_everywhere() {
 #[test]
 fn stamps_that_are_no_numbers_are_rejected_and_stamps_that_go_back_are_kept() {
     let dir = TestDir::new();
-    let recording = record_until(&dir, &fault("bad_stamps"), |s| number(&s["timestamps_back"]) == 1);
+    let recording = record_until(&dir, &fault("bad_stamps"), |s| s["timestamps_back"] == 1);
     recording.expect_code(3).expect_told("the timestamp of sample 0 of the chunk is NaN");
     let verdict = recording.verdict_of("it");
     assert_eq!((&verdict["status"]["rejected"], &verdict["outcome"]), (&json!(1), &json!("lossy")));
@@ -80,7 +80,7 @@ fn stamps_that_are_no_numbers_are_rejected_and_stamps_that_go_back_are_kept() {
 #[test]
 fn a_gap_that_the_source_reports_is_counted_as_lost() {
     let dir = TestDir::new();
-    let recording = record_until(&dir, &fault("gap"), |s| number(&s["lost"]) == 7);
+    let recording = record_until(&dir, &fault("gap"), |s| s["lost"] == 7);
     recording.expect_code(3).expect_told("7 samples lost: on request").expect_told("a warning on request");
     assert_eq!(recording.verdict_of("it")["status"]["lost"], 7);
     let info = recording.info();
@@ -259,30 +259,41 @@ fn a_device_is_a_file_that_exists_and_is_not_written_to() {
     recording.finished.expect_stderr(&["/dev/full already exists"]);
 }
 
-/// The recording ends when its file cannot grow, tells so, and what came before is whole.
-fn assert_ends_when_full(recording: &Recording, reason: &str) {
+/// A recording of 130 kB a second into `file`, begun by `start`, ends when the file cannot grow: it
+/// tells so, and what came before is whole.
+fn ends_when_full(dir: &TestDir, reason: &str, start: impl FnOnce(&str) -> Recorder) {
+    let simulator = Simulator::new(&dir.join("truth"), 1, "--rate-hz=1000 --channels=32 --exchange=none");
+    let recorder = start(&format!("[experiment]\nname = \"full\"\n{}", simulator.sources()));
+    recorder.wait_until_listening(1);
+    let devices = simulator.start();
+    recorder.wait_until_recording();
+    let mut recording = recorder.wait();
+    devices.stop();
+    let kept = dir.join("kept.xdf");
+    std::fs::copy(&recording.file, &kept).expect("a copy");
+    recording.file = kept;
     recording.expect_code(3).expect_told("writing failed").expect_told(reason);
     let info = recording.info();
     assert_eq!(info["damage"], json!([]), "it ends with a whole chunk: {info}");
-    let samples = number(&stream(&info, "it")["samples"]);
+    let samples = number(&stream(&info, "sim")["samples"]);
     assert!(samples > 0, "{info}");
-    let unwritten = number(&recording.verdict_of("it")["status"]["samples"]) - samples;
+    let unwritten = number(&recording.verdict_of("sim")["status"]["samples"]) - samples;
     assert!(unwritten > 0, "{}", recording.verdict());
 }
 
 #[test]
 fn a_file_that_may_not_grow_ends_the_recording_with_what_it_has() {
     let dir = TestDir::new();
-    let path = dir.write("config.toml", fault("flood"));
-    let file = dir.join("out.xdf");
-    let inner = lockstep(["record"]);
-    // A limit of the shell's: blocks of 512 or 1024 bytes.
-    let script = "ulimit -f 4096; exec \"$0\" record \"$1\" --json --output \"$2\"";
-    let mut command = Command::new("sh");
-    command.args(["-c", script]).arg(inner.get_program()).arg(path).arg(&file);
-    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let recording = Recorder::from_command(&mut command, &file).wait();
-    assert_ends_when_full(&recording, "File too large");
+    ends_when_full(&dir, "File too large", |config| {
+        let (config, file) = (dir.write("config.toml", config), dir.join("out.xdf"));
+        let inner = lockstep(["record"]);
+        // A limit of the shell's own: blocks of 512 or 1024 bytes.
+        let script = "ulimit -f 512; exec \"$0\" record \"$1\" --json --output \"$2\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(inner.get_program()).arg(config).arg(&file);
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Recorder::from_command(&mut command, &file)
+    });
 }
 
 #[cfg(target_os = "linux")]
@@ -292,15 +303,24 @@ fn a_full_disk_ends_the_recording_with_what_it_has() {
     let disk = dir.join("disk");
     std::fs::create_dir(&disk).expect("a folder");
     let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(&disk);
+    mount.args(["-t", "tmpfs", "-o", "size=512k", "none"]).arg(&disk);
     if !mount.output().is_ok_and(|o| o.status.success()) {
         println!("SKIPPED: a small disk can be mounted by root only");
         return;
     }
-    let recording = Recorder::start_into(&dir, &fault("flood"), &disk.join("out.xdf"), &[]).wait();
-    let kept = dir.join("kept.xdf");
-    std::fs::copy(&recording.file, &kept).expect("a copy");
-    let unmounted = Command::new("umount").arg("-l").arg(&disk).status();
-    assert!(unmounted.is_ok_and(|s| s.success()), "umount");
-    assert_ends_when_full(&Recording { file: kept, ..recording }, "No space left on device");
+    let _mounted = Mounted(&disk);
+    ends_when_full(&dir, "No space left on device", |config| {
+        Recorder::start_into(&dir, config, &disk.join("out.xdf"), &[])
+    });
+}
+
+/// A file system that is unmounted when dropped.
+#[cfg(target_os = "linux")]
+struct Mounted<'a>(&'a std::path::Path);
+
+#[cfg(target_os = "linux")]
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.0).status());
+    }
 }

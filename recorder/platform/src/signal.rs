@@ -15,6 +15,9 @@ pub fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A file that reaches the limit of the process (ulimit -f) must be a failed write, which can be
+    // told and leaves what was recorded whole, not the end of the process.
+    drop(signal(SignalKind::from_raw(nix::libc::SIGXFSZ))?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => "Ctrl-C (SIGINT)",

@@ -7,16 +7,16 @@ use serde_json::json;
 
 use super::{print_err, print_out};
 use crate::recording::notice::Notice;
-use crate::recording::status::Status;
+use crate::recording::status::{Phase, Status};
 use crate::recording::verdict::Verdict;
 
-/// Between two lines of status.
+/// Between two lines of status in the same phase.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// JSON objects, one a line.
 #[derive(Debug, Default)]
 pub struct Json {
-    last: Option<Instant>,
+    last: Option<(Instant, Phase)>,
 }
 
 impl Json {
@@ -32,8 +32,9 @@ impl Json {
     }
 
     pub(super) fn status(&mut self, status: &Status) {
-        if self.last.is_none_or(|last| last.elapsed() >= PERIOD) {
-            self.last = Some(Instant::now());
+        let due = |(at, phase): (Instant, Phase)| at.elapsed() >= PERIOD || phase != status.phase;
+        if self.last.is_none_or(due) {
+            self.last = Some((Instant::now(), status.phase));
             Self::line("status", status);
         }
     }

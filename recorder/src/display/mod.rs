@@ -71,11 +71,11 @@ impl Watcher for Display {
 pub fn print_out(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    drop(writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()));
+    drop(writeln!(out, "{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| out.flush()));
 }
 
 /// What goes on goes to standard error.
 pub fn print_err(text: &str) {
     use std::io::Write;
-    drop(writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n')));
+    drop(writeln!(std::io::stderr().lock(), "{}", text.strip_suffix('\n').unwrap_or(text)));
 }

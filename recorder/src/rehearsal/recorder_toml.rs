@@ -49,13 +49,19 @@ fn fields(toml: &mut String, device: &UdpDeviceConfig) -> std::fmt::Result {
         CounterWidth::Bits32 => ("u32", ", wrap_bits = 32"),
         CounterWidth::Bits64 => ("i64", ""),
     };
-    let value_type = device.format.binary_name().unwrap_or("string");
-    let stamp = format!("{{ name = \"t\", type = \"{stamp_type}\" }}");
-    let sequence = "{ name = \"seq\", type = \"u32\" }";
-    let channels = match device.channel_names.len() {
-        1 => format!("{{ name = \"c0\", type = \"{value_type}\" }}"),
-        count => format!("{{ name = \"c\", type = \"{value_type}\", count = {count} }}"),
+    let channels = if device.channel_names.len() == 1 { "c0" } else { "c" };
+    // Only the binary layout has types.
+    let field = |name: &str, kind: &str, count: usize| {
+        let kind = match device.payload {
+            Payload::Binary => format!(", type = \"{kind}\""),
+            _ => String::new(),
+        };
+        let count = if count > 1 { format!(", count = {count}") } else { String::new() };
+        format!("{{ name = \"{name}\"{kind}{count} }}")
     };
+    let value_type = device.format.binary_name().unwrap_or_default();
+    let (stamp, sequence) = (field("t", stamp_type, 1), field("seq", "u32", 1));
+    let channels = field(channels, value_type, device.channel_names.len());
     if device.payload == Payload::Binary {
         writeln!(toml, "endian = \"little\"\nmagic = \"4C4B5331\"\nheader = [ {sequence} ]")?;
         writeln!(toml, "fields = [ {stamp}, {channels} ]")?;
