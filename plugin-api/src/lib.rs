@@ -75,7 +75,7 @@
 //! mirror.
 
 mod clock;
-mod counter;
+
 mod error;
 mod host;
 mod probe;
@@ -83,9 +83,10 @@ mod shim;
 mod stop;
 mod stream;
 pub mod sys;
+pub mod wrap;
 
 pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
-pub use counter::CounterUnwrap;
+
 pub use error::Error;
 pub use host::{Host, LogLevel, SourceThread, State};
 pub use probe::{ProbeSchedule, ProbeSettings, probe_until_stopped};

@@ -142,31 +142,13 @@ fn through_the_recorder(case: Case) -> Duration {
     begun.elapsed()
 }
 
-/// The same payload copied into a buffer and written, in writes of the writer's own size.
-fn memcpy_and_write(case: Case) -> Duration {
+/// Chunks of this many bytes copied into a buffer and written, in writes of the writer's own size.
+fn memcpy_and_write(chunks: usize, chunk_bytes: usize) -> Duration {
     let mut file = tempfile::tempfile().expect("a file");
-    let data = vec![1u8; case.channels * case.samples * 4];
+    let data = vec![1u8; chunk_bytes];
     let mut buffer: Vec<u8> = Vec::with_capacity(512 << 10);
     let begun = Instant::now();
-    for _ in 0..chunks(case) {
-        buffer.extend_from_slice(black_box(&data));
-        if buffer.len() >= 256 << 10 {
-            file.write_all(&buffer).expect("room");
-            buffer.clear();
-        }
-    }
-    file.write_all(&buffer).expect("room");
-    file.sync_all().expect("synced");
-    begun.elapsed()
-}
-
-/// The same, with as many bytes as the XDF file has (each stamp takes nine).
-fn memcpy_and_write_file_bytes(case: Case) -> Duration {
-    let mut file = tempfile::tempfile().expect("a file");
-    let data = vec![1u8; case.samples * (9 + 4 * case.channels)];
-    let mut buffer: Vec<u8> = Vec::with_capacity(512 << 10);
-    let begun = Instant::now();
-    for _ in 0..chunks(case) {
+    for _ in 0..chunks {
         buffer.extend_from_slice(black_box(&data));
         if buffer.len() >= 256 << 10 {
             file.write_all(&buffer).expect("room");
@@ -197,8 +179,13 @@ fn compare() {
     for case in CASES {
         let rounds: Vec<[f64; 3]> = (0..ROUNDS)
             .map(|_| {
-                [through_the_recorder(case), memcpy_and_write(case), memcpy_and_write_file_bytes(case)]
-                    .map(|d| d.as_secs_f64())
+                let payload_bytes = 4 * case.channels * case.samples;
+                [
+                    through_the_recorder(case),
+                    memcpy_and_write(chunks(case), payload_bytes),
+                    memcpy_and_write(chunks(case), payload_bytes + 9 * case.samples),
+                ]
+                .map(|d| d.as_secs_f64())
             })
             .collect();
         let of = |i: usize| median(rounds.iter().map(|r| r[i]).collect());

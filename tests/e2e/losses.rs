@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use support::{
-    Process, Recorder, Recording, TestDir, assert_closed_cleanly, check, events, lockstep, stream,
+    Process, Recorder, Recording, Simulator, TestDir, assert_closed_cleanly, check, events, lockstep, stream,
 };
 
 fn config(recording: &str, source: &str) -> String {

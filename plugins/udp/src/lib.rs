@@ -22,7 +22,6 @@ mod sequence;
 mod sink;
 mod source;
 mod stamp;
-mod wrap;
 
 pub use entry::plugin_table;
 pub use source::UdpSource;

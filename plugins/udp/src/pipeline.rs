@@ -17,7 +17,7 @@ use crate::reports::Reports;
 use crate::sequence::{Limits, Rejected, Step, Tracker};
 use crate::sink::Sink;
 use crate::stamp::Timeline;
-use crate::wrap;
+use lockstep_plugin_api::wrap;
 
 /// Datagrams that wait for an overtaken one at the most.
 const HELD: usize = 32;

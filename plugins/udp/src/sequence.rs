@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::wrap;
+use lockstep_plugin_api::wrap;
 
 /// Datagrams behind the expected number by which a number is too old to be a late one.
 const FAR_BEHIND: i64 = 64;

@@ -4,7 +4,7 @@
 //! alike for both. Each of the two threads has a [`JumpWatch`] of its own: what it compares must
 //! come from one place, because a device may well send samples later than it answers.
 
-use crate::wrap;
+use lockstep_plugin_api::wrap;
 
 /// Nanoseconds in a second.
 const NS_PER_S: i128 = 1_000_000_000;

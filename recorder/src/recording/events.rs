@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lockstep_platform::{monotonic_ns, seconds};
 use lockstep_xdf::ChannelFormat;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::header::{Identity, event_header};
@@ -24,6 +25,8 @@ const BUDGET_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone)]
 pub struct Events {
     stream: Arc<StreamIntake>,
+    /// Held from reading the clock to pushing, so that stamps never go back.
+    in_order: Arc<Mutex<()>>,
 }
 
 impl Events {
@@ -39,7 +42,8 @@ impl Events {
             role: Role::Events,
         };
         let header = event_header(identity, &spec, config_toml);
-        Self { stream: Arc::new(StreamIntake::new(STREAM_ID, spec, header, Budget::new(BUDGET_BYTES))) }
+        let stream = StreamIntake::new(STREAM_ID, spec, header, Budget::new(BUDGET_BYTES));
+        Self { stream: Arc::new(stream), in_order: Arc::default() }
     }
 
     /// The stream itself, for the writer.
@@ -64,9 +68,29 @@ impl Events {
                 object.insert("details".to_owned(), other);
             }
         }
-        let now_ns = monotonic_ns();
         let text = Value::Object(object).to_string();
+        let _in_order = self.in_order.lock();
+        let now_ns = monotonic_ns();
         // A full queue is counted by the stream itself, and shown like any other loss.
         self.stream.push_strings(&[seconds(now_ns)], &[&text], now_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+
+    #[test]
+    fn events_of_many_threads_are_in_the_order_of_their_stamps() {
+        let events = Events::new(&Identity::default(), "");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| events.write("test", "", "", Value::Null)));
+            }
+        });
+        assert_eq!(events.stream().counters.received.load(Relaxed), 4000);
+        assert_eq!(events.stream().counters.backwards.load(Relaxed), 0);
     }
 }

@@ -22,7 +22,7 @@ pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
 pub use python::check;
 pub use recorder::{Recorder, Recording};
-pub use simulator::{Running, Simulator, free_ports};
+pub use simulator::{Running, Simulator, config_for, free_ports, record_all};
 
 /// Longest time anything may take that is expected to end by itself. Generous: a machine that is
 /// busy with other work must not fail a test; what must be quick is measured by the test itself.

@@ -59,15 +59,19 @@ impl Finished {
         self
     }
 
-    /// Panic unless it wrote each of `texts` to standard error. Lines that were wrapped to fit the
-    /// terminal are put together again.
-    #[track_caller]
-    pub fn expect_stderr(self, texts: &[&str]) -> Self {
+    /// Whether it wrote `text` to standard error. Lines that were wrapped to fit the terminal are put
+    /// together again.
+    pub fn says(&self, text: &str) -> bool {
         let words = self.stderr.split_whitespace().filter(|word| *word != "│");
         let unwrapped = words.collect::<Vec<_>>().join(" ");
+        self.stderr.contains(text) || unwrapped.contains(text)
+    }
+
+    /// Panic unless it wrote each of `texts` to standard error.
+    #[track_caller]
+    pub fn expect_stderr(self, texts: &[&str]) -> Self {
         for text in texts {
-            let found = self.stderr.contains(text) || unwrapped.contains(text);
-            assert!(found, "{text:?} is not in the standard error of {self}");
+            assert!(self.says(text), "{text:?} is not in the standard error of {self}");
         }
         self
     }

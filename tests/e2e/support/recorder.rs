@@ -78,6 +78,16 @@ impl Recorder {
         self.wait_for_status("the phase \"recording\"", |s| s["phase"] == "recording")
     }
 
+    /// Wait until this many UDP sources have bound their sockets: what is sent from now on arrives.
+    #[track_caller]
+    pub fn wait_until_listening(&self, sources: usize) {
+        let mut listening = 0;
+        self.wait_for("notice", "all sources to listen", |n| {
+            listening += usize::from(n["text"].as_str().is_some_and(|t| t.contains("listening on")));
+            listening == sources
+        });
+    }
+
     /// Wait for a notice that holds `text`.
     #[track_caller]
     pub fn wait_for_notice(&self, text: &str) -> Value {
@@ -88,6 +98,11 @@ impl Recorder {
     #[track_caller]
     pub fn wait(self) -> Recording {
         Recording::new(self.process.wait(super::PATIENCE), self.file)
+    }
+
+    /// Send it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Ask it to stop; how it ended, and how long it took.

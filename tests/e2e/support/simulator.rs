@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use nix::sys::signal::Signal;
 
+use super::dir::TestDir;
 use super::process::{Finished, Process};
+use super::recorder::{Recorder, Recording};
 
 /// Ports given out lie here: below those the system gives to sockets that ask for any.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
@@ -33,8 +35,9 @@ pub fn free_ports(count: u16) -> u16 {
 #[derive(Debug)]
 pub struct Simulator {
     flags: Vec<String>,
-    /// Folder of the truth logs.
-    pub truth: PathBuf,
+    streams: u16,
+    name: String,
+    truth: PathBuf,
     /// Port to which its first stream goes.
     pub port: u16,
 }
@@ -46,13 +49,23 @@ impl Simulator {
     pub fn new(truth: &Path, streams: u16, flags: &str) -> Self {
         let port = free_ports(2 * streams);
         let mut all: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+        let name = all.iter().find_map(|flag| flag.strip_prefix("--name=")).unwrap_or("sim").to_owned();
         all.extend([
             format!("--streams={streams}"),
             format!("--to=127.0.0.1:{}", port),
             format!("--exchange-port={}", port + streams),
             format!("--truth={}", truth.display()),
         ]);
-        Self { flags: all, truth: truth.to_owned(), port }
+        Self { flags: all, streams, name, truth: truth.to_owned(), port }
+    }
+
+    /// The truth log of each stream.
+    pub fn truths(&self) -> Vec<PathBuf> {
+        let log = |stream: &str| self.truth.join(stream).with_extension("csv");
+        match self.streams {
+            1 => vec![log(&self.name)],
+            streams => (0..streams).map(|k| log(&format!("{}{k}", self.name))).collect(),
+        }
     }
 
     /// The sources that record it, without the `[experiment]` above them.
@@ -74,6 +87,26 @@ impl Simulator {
     }
 }
 
+/// A configuration that records `simulators`.
+#[track_caller]
+pub fn config_for(simulators: &[Simulator]) -> String {
+    let sources: Vec<String> = simulators.iter().map(Simulator::sources).collect();
+    format!("[experiment]\nname = \"simulated\"\n\n{}", sources.join("\n"))
+}
+
+/// Record all that `simulators` send until their durations are over.
+#[track_caller]
+pub fn record_all(dir: &TestDir, simulators: &[Simulator]) -> Recording {
+    let config = config_for(simulators);
+    let recorder = Recorder::start(dir, &config);
+    recorder.wait_until_listening(config.matches("[[source]]").count());
+    let running: Vec<Running> = simulators.iter().map(Simulator::start).collect();
+    for devices in running {
+        println!("{}", devices.wait().stdout);
+    }
+    recorder.interrupt()
+}
+
 /// Simulated devices at work.
 #[derive(Debug)]
 pub struct Running(Process);
@@ -82,7 +115,7 @@ impl Running {
     /// Wait until their duration is over and the truth is written.
     #[track_caller]
     pub fn wait(self) -> Finished {
-        self.0.wait(super::PATIENCE).expect_code(0)
+        self.0.wait(2 * super::PATIENCE).expect_code(0)
     }
 
     /// End them now.

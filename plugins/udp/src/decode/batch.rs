@@ -93,7 +93,7 @@ impl Batch {
     pub fn consecutive(&self, bits: u32) -> usize {
         let broken = self.sequence.windows(2).position(|pair| {
             let due = pair[0].wrapping_add(1);
-            crate::wrap::nearest(pair[1], due, bits) != due
+            lockstep_plugin_api::wrap::nearest(pair[1], due, bits) != due
         });
         broken.map_or(self.samples, |at| at + 1)
     }

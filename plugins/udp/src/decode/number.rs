@@ -5,7 +5,7 @@ use lockstep_plugin_api::Format;
 use super::{Fault, Malformed};
 use crate::layout::Scaling;
 use crate::stamp::RawStamp;
-use crate::wrap;
+use lockstep_plugin_api::wrap;
 
 /// Integers up to this magnitude are exact in f64.
 const EXACT: f64 = 9_007_199_254_740_992.0;

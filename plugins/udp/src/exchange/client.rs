@@ -15,7 +15,7 @@ use crate::counters::ExchangeCounters;
 use crate::layout::{ExchangePlan, StampPlan};
 use crate::options::ExchangeKind;
 use crate::stamp::{JumpWatch, RawStamp, Timeline};
-use crate::wrap;
+use lockstep_plugin_api::wrap;
 
 /// How long to wait before looking whether the source is to stop.
 const SLICE: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Placing a reading of a counter that wraps near a value that is expected.
+//! Counters that wrap: placing a reading near the value that is expected.
 
 /// The value congruent to `reading` modulo 2^`bits` that lies nearest to `near`; at 64 bits the
 /// reading itself.
