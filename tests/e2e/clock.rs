@@ -1,5 +1,7 @@
 //! A device clock 1234.567 s away, 40 ppm fast, behind a network with 5 ms of jitter each way: every
 //! clock offset is true within half its round-trip time, and every exchange is kept as it was.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
 

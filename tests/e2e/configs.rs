@@ -1,5 +1,7 @@
 //! Wrong configurations, as a user meets them: exit code 2, the file, the line, a caret under what
 //! is wrong, and how to mend it. All messages go into `target/test-output/config_errors.txt`.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
 

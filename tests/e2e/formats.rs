@@ -1,7 +1,11 @@
 //! What a device sent and what pyxdf reads from the recording are the same bits: in each of the
 //! seven formats, at regular and irregular rates, through each kind of datagram.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
+
+use std::path::Path;
 
 use support::{Recording, Simulator, TestDir, assert_closed_cleanly, check, record_all, stream};
 
@@ -60,12 +64,19 @@ fn irregular_streams_of_every_format_are_recorded_bit_for_bit() {
     all_formats("--rate-hz=0 --mean-rate-hz=100");
 }
 
+/// The third column of a truth log: the device's counter, never wrapped.
+fn ticks(truth: &Path) -> Vec<i64> {
+    let text = std::fs::read_to_string(truth).expect("a truth log");
+    let column = text.lines().skip(2).filter_map(|line| line.split(',').nth(2)?.parse().ok());
+    column.collect()
+}
+
 #[test]
 fn stamps_of_every_unit_and_width_are_recorded_bit_for_bit() {
     let dir = TestDir::new();
     let now_s = lockstep_platform::monotonic_s();
     // A counter of 32 bits of microseconds that starts again from 0 during the recording.
-    let wrap_s = now_s - (4294.967_296 - 3.0);
+    let wrap_s = now_s - (4_294.967_296 - 3.0);
     // Nanoseconds since 1970 are beyond what a double counts exactly.
     let unix_s = now_s - 1_795_305_600.0;
     let simulators = [
@@ -88,6 +99,11 @@ fn stamps_of_every_unit_and_width_are_recorded_bit_for_bit() {
     });
     let recording = record_all(&dir, &simulators);
     assert_bit_exact(&recording, &simulators, 9);
+    for truth in simulators[..2].iter().flat_map(Simulator::truths) {
+        let ticks = ticks(&truth);
+        let wrap = 1_i64 << 32;
+        assert!(ticks[0] < wrap && ticks.last() >= Some(&wrap), "{} never wraps", truth.display());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What is lost is counted, shown, written into the file and told by the exit code; what is missing
 //! is never taken for recorded; nothing is overwritten.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
 

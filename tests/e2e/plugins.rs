@@ -1,5 +1,7 @@
 //! Plugins of every kind: missing, not a plugin, of a newer ABI, declining, misbehaving in each of
 //! their calls, and one written in C. Whatever a plugin does, the other sources are recorded.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! What networks and devices do wrong: loss, reordering and duplicates are put right or counted
 //! exactly; datagrams that make no sense, or come from somebody else, do no harm.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
 
 mod support;
 

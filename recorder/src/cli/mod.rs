@@ -17,20 +17,24 @@ pub use exit::{Failure, ReadableError};
 
 use crate::display::print_err;
 
-/// Records every device in the room into one file, and knows when each sample happened.
-#[derive(Debug, Parser)]
-#[command(name = "lockstep", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "\
+/// Below the help of every command.
+const EXIT_CODES: &str = "\
 Exit codes:
   0  fine
   1  failed: there is no usable result
   2  wrong usage or configuration: nothing was begun
-  3  recorded, but data were lost; what and how much is shown and written into the file
+  3  recorded, but data were lost; what and how much is shown and written into the file";
 
+const ENVIRONMENT: &str = "\
 Environment:
   LOCKSTEP_PLUGIN_PATH  folders with plugins, separated as in PATH
   RUST_LOG              log for developers on standard error, e.g. RUST_LOG=debug
-  NO_COLOR              no colours")]
+  NO_COLOR              no colours";
+
+/// Records every device in the room into one file, and knows when each sample happened.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = format!("{EXIT_CODES}\n\n{ENVIRONMENT}"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,18 +43,25 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Record an experiment
+    #[command(after_help = EXIT_CODES)]
     Record(record::RecordArgs),
     /// Check a configuration: the file, the plugins, their options
+    #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArgs),
     /// List the plugins, or explain one and its options
+    #[command(after_help = EXIT_CODES)]
     Plugins(plugins::PluginsArgs),
     /// Simulate a device, to rehearse without hardware
+    #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
     /// Show what is in a recording
+    #[command(after_help = EXIT_CODES)]
     Info(info::InfoArgs),
     /// Record simulated devices for 10 s into the current folder
+    #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
+    #[command(after_help = EXIT_CODES)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -1,5 +1,5 @@
 //! Showing a recording: a live table on a terminal, plain lines elsewhere, JSON
-//! for machines; all from the same [`Status`](crate::recording::status::Status).
+//! for machines; all from the same [`Status`].
 
 pub mod format;
 mod json;

@@ -3,6 +3,8 @@
 
 // Each test binary compiles this and uses a part of it.
 #![allow(dead_code, unused_imports)]
+// What is printed is shown by the test runner when a test fails, or when it is asked for.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod dir;
 mod plugins;
@@ -27,6 +29,11 @@ pub use simulator::{Running, Simulator, config_for, free_ports, record_all};
 /// Longest time anything may take that is expected to end by itself. Generous: a machine that is
 /// busy with other work must not fail a test; what must be quick is measured by the test itself.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Say something that a reader of the test's output wants to know.
+pub fn note(text: &str) {
+    println!("{text}");
+}
 
 /// The top folder of the repository.
 pub fn repository() -> PathBuf {

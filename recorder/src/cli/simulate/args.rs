@@ -29,6 +29,7 @@ pub enum SimulatedDevice {
     ///
     /// Each stream comes from a device with a clock of its own. Delay, loss, reordering and
     /// duplication happen inside the simulator. Ends after --duration-s, or at Ctrl-C or SIGTERM.
+    #[command(after_help = crate::cli::EXIT_CODES)]
     Udp(Box<UdpArgs>),
 }
 
