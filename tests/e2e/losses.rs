@@ -133,7 +133,8 @@ fn with_warn_a_recording_goes_on_without_what_is_missing_and_is_not_called_compl
     );
     let recorder = Recorder::start(&dir, &config);
     recorder.wait_for_notice("recording without it: nothing of it on disk");
-    recorder.wait_for_status("more samples", |s| number(&s["sources"][1]["streams"][0]["samples"]) > 100);
+    recorder
+        .wait_for_status("more samples", |s| s["sources"][1]["streams"][0]["samples"].as_u64() > Some(100));
     let recording = recorder.interrupt();
     recording.expect_code(3);
     assert_eq!(recording.phases(), ["starting", "stopping"], "never green");

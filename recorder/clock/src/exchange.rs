@@ -45,8 +45,9 @@ impl Reading {
     /// Readings that are finer than matters.
     pub const FINE: Self = Self { resolution_s: 0.0, stamp: Stamp::Exact };
 
-    /// Mean of true time minus reading: half a step for floored readings.
-    fn bias_s(self) -> f64 {
+    /// Mean of true time minus reading: half a step for floored readings. It is
+    /// added to both stamps before they are evaluated.
+    pub fn bias_s(self) -> f64 {
         match self.stamp {
             Stamp::Exact => 0.0,
             Stamp::Floor => 0.5 * self.resolution_s,

@@ -6,7 +6,7 @@
 //! | [`UdpReceiver`] arrival stamps | kernel (`SO_TIMESTAMPNS`) | user space | user space |
 //! | [`UdpReceiver`] kernel drops | `SO_RXQ_OVFL` | unknown | unknown |
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
-//! | [`stop_signal`] | SIGINT, SIGTERM | SIGINT, SIGTERM | Ctrl-C, closed console |
+//! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | the same | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
 //!
 //! Linux is complete and tested. The others are written to the documentation of
@@ -21,5 +21,5 @@ mod udp;
 pub use clock::{monotonic_ns, monotonic_s, seconds};
 pub use disk::free_bytes;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
-pub use signal::stop_signal;
+pub use signal::StopSignals;
 pub use udp::{Datagram, UdpOptions, UdpReceiver};

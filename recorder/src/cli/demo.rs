@@ -38,7 +38,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
         "clock.interval_s=2".to_owned(),
     ];
     let loaded = config::parse(&demo.config_toml, "the demo's configuration", &overrides)?;
-    let verdict = record(&loaded, &search, args.output.as_deref(), &mut Display::choose(false))?;
+    let verdict = record(&loaded, &search, args.output.as_deref(), Display::choose(false))?;
     let file = std::fs::File::open(&verdict.path)?;
     let summary = summarize(file, verdict.bytes).map_err(|e| {
         Failure::other(format!("the recording cannot be read back: {e}"), "please report this")

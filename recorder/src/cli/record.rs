@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use lockstep_platform::StopSignals;
 
 use super::Failure;
 use crate::config::{self, ConfigPath, Loaded, Run};
-use crate::display::Display;
+use crate::display::{Display, Screen};
 use crate::host::PluginSearch;
 use crate::recording::prepare::prepare;
 use crate::recording::session::{Session, StartError};
@@ -72,12 +73,8 @@ pub fn run(args: &RecordArgs) -> Result<u8, Failure> {
     if let Some(duration_s) = args.duration {
         loaded.config.recording.duration_s = Some(duration_s);
     }
-    let verdict = record(
-        &loaded,
-        &args.config.plugins.search(),
-        args.output.as_deref(),
-        &mut Display::choose(args.json),
-    )?;
+    let display = Display::choose(args.json);
+    let verdict = record(&loaded, &args.config.plugins.search(), args.output.as_deref(), display)?;
     Ok(verdict.outcome.exit_code())
 }
 
@@ -86,7 +83,7 @@ pub fn record(
     loaded: &Loaded,
     search: &PluginSearch,
     output: Option<&Path>,
-    display: &mut Display,
+    display: Display,
 ) -> Result<Verdict, Failure> {
     let mut config = loaded.config.clone();
     let path = match output {
@@ -101,22 +98,22 @@ pub fn record(
     };
     let prepared = prepare(loaded, search)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let verdict = runtime.block_on(async {
+    runtime.block_on(async {
         // Listened for before anything is begun, so that no signal kills a recording half-way.
-        let stop = lockstep_platform::stop_signal()?;
+        let mut signals = StopSignals::new()?;
+        let mut screen = Screen::start(display, prepared.notices.clone())?;
         let session =
             Session::start(prepared, &config, &path).map_err(|e| start_failure(e, loaded, output))?;
-        Ok::<_, Failure>(session.run(stop, display).await)
-    })?;
-    display.verdict(&verdict);
-    Ok(verdict)
+        let verdict = session.run(&mut signals, &mut screen).await;
+        screen.finish(&verdict);
+        Ok(verdict)
+    })
 }
 
 fn start_failure(error: StartError, loaded: &Loaded, output: Option<&Path>) -> Failure {
     let help = match &error {
         StartError::Exists { .. } => "choose another name",
         StartError::File { .. } => "check the folder, its permissions and the disk",
-        StartError::Thread(_) => "close other programs",
     };
     match (&error, output) {
         (StartError::Exists { .. }, Some(_)) => Failure::usage(error, help),

@@ -6,11 +6,13 @@ mod json;
 mod live;
 mod plain;
 mod rows;
+mod screen;
 pub mod table;
 mod verdict;
 
+pub use screen::Screen;
+
 use crate::recording::notice::Notice;
-use crate::recording::session::Watcher;
 use crate::recording::status::Status;
 use crate::recording::verdict::Verdict;
 
@@ -38,7 +40,7 @@ impl Display {
     }
 
     /// What became of it.
-    pub fn verdict(&mut self, verdict: &Verdict) {
+    fn verdict(&mut self, verdict: &Verdict) {
         match self {
             Self::Live(live) => live.clear(),
             Self::Plain(_) => {}
@@ -48,7 +50,7 @@ impl Display {
     }
 }
 
-impl Watcher for Display {
+impl Display {
     fn notice(&mut self, notice: &Notice) {
         match self {
             Self::Live(live) => live.notice(notice),

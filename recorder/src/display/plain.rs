@@ -44,7 +44,9 @@ impl Plain {
             }
         );
         if !status.missing.is_empty() {
-            line += &format!("{} of {} streams on disk; ", status.on_disk, status.required);
+            let missing = status.missing.join(", ");
+            line +=
+                &format!("{} of {} streams on disk, missing: {missing}; ", status.on_disk, status.required);
         }
         let streams = status.sources.iter().flat_map(|source| &source.streams).map(|stream| {
             let rate = stream.effective_rate_hz.map_or_else(|| "?".to_owned(), format::rate);

@@ -5,7 +5,7 @@ use console::{Style, style};
 use super::format;
 use super::table::{Align, Table};
 use crate::recording::alarms::Severity;
-use crate::recording::intake::State;
+use crate::recording::state::State;
 use crate::recording::status::{ClockStatus, Phase, SourceStatus, Status, StreamStatus, label};
 
 /// How a stream is doing, in one sign and colour.
@@ -141,6 +141,10 @@ pub fn heading(status: &Status) -> Vec<String> {
             let missing = status.missing.join(", ");
             let text = format!("○ STARTING {elapsed}  {progress}; still missing: {missing}");
             style(text).yellow().to_string()
+        }
+        Phase::Recording if !status.missing.is_empty() => {
+            let missing = style(format!("WITHOUT {}", status.missing.join(", "))).red();
+            format!("{} {elapsed}  {missing}", style("● REC").red().bold())
         }
         Phase::Recording => format!("{} {elapsed}", style("● REC").red().bold()),
         Phase::Stopping => format!("■ STOPPING {elapsed}"),

@@ -19,19 +19,22 @@ fn health(outcome: Outcome) -> Health {
 /// The verdict as text.
 pub fn render(verdict: &Verdict) -> String {
     let sign = health(verdict.outcome);
-    let headline = match verdict.outcome {
-        Outcome::Complete => "COMPLETE: everything that was sent is in the file",
-        Outcome::Lossy => "RECORDED, BUT DATA ARE MISSING",
-        Outcome::Failed => "FAILED: there is no usable recording",
+    let notes = verdict.streams.iter().any(|s| s.note);
+    let headline = match (verdict.outcome, verdict.begun) {
+        (Outcome::Complete, _) if notes => "COMPLETE, WITH NOTES: everything that was sent is in the file",
+        (Outcome::Complete, _) => "COMPLETE: everything that was sent is in the file",
+        (Outcome::Lossy, _) => "RECORDED, BUT DATA ARE MISSING",
+        (Outcome::Failed, false) => "FAILED: the recording never began",
+        (Outcome::Failed, true) => "FAILED: nothing of what is required was recorded",
     };
     let mut lines = vec![sign.style().bold().apply_to(format!("{} {headline}", sign.sign())).to_string()];
-    lines.push(format!(
-        "  {}   {}   recorded for {}, closed in {:.2} s",
-        verdict.path.display(),
-        format::bytes(verdict.bytes as f64),
-        format::clock_time(verdict.duration_s),
-        verdict.stop_s
-    ));
+    let (path, lasted) = (verdict.path.display(), format::clock_time(verdict.duration_s));
+    lines.push(if verdict.bytes == 0 {
+        format!("  {path} held no sample and was removed")
+    } else {
+        let size = format::bytes(verdict.bytes as f64);
+        format!("  {path}   {size}   recorded for {lasted}, closed in {:.2} s", verdict.stop_s)
+    });
     lines.push(format!("  ended: {}", verdict.ended_by));
     for problem in &verdict.problems {
         lines.push(style(format!("  ✗ {problem}")).red().to_string());
@@ -39,14 +42,14 @@ pub fn render(verdict: &Verdict) -> String {
     let mut table = Table::new(&[
         ("", Align::Left),
         ("STREAM", Align::Left),
-        ("SAMPLES", Align::Right),
+        ("IN THE FILE", Align::Right),
         ("NOMINAL", Align::Right),
         ("LOST", Align::Right),
         ("CLOCK OFFSETS", Align::Right),
         ("VERDICT", Align::Left),
     ]);
     for stream in &verdict.streams {
-        let sign = health(stream.outcome);
+        let sign = if stream.note { Health::Warning } else { health(stream.outcome) };
         let mut cells = vec![sign.style().apply_to(sign.sign()).to_string()];
         cells.push(label(&stream.source, &stream.stream));
         match &stream.status {
@@ -64,7 +67,7 @@ pub fn render(verdict: &Verdict) -> String {
                 };
                 let regular = status.nominal_rate_hz > 0.0;
                 cells.extend([
-                    format::count(status.samples),
+                    format::count(stream.samples_in_file),
                     if regular {
                         format!("{} Hz", format::nominal(status.nominal_rate_hz))
                     } else {

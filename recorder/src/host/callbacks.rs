@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 
 use crate::recording::clock::{ClockSpec, Domain};
 use crate::recording::header::{ChannelInfo, HeaderDetails, SyncInfo};
-use crate::recording::intake::{MAX_CHANNELS, NewStream, Refusal, SourceIntake, State};
+use crate::recording::intake::{MAX_CHANNELS, NewStream, Refusal, SourceIntake};
 use crate::recording::notice::Level;
+use crate::recording::state::State;
 
 /// An option a plugin refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -290,13 +291,7 @@ unsafe fn new_stream(info: &sys::StreamInfo) -> Result<NewStream, Refusal> {
         channel_count,
         nominal_rate_hz: info.nominal_rate_hz,
         clock: info.clock,
-        details: HeaderDetails {
-            source_id: source_id.to_owned(),
-            desc,
-            channels,
-            synchronization,
-            acquisition: Vec::new(),
-        },
+        details: HeaderDetails { source_id: source_id.to_owned(), desc, channels, synchronization },
     })
 }
 

@@ -3,9 +3,8 @@
 //! holds up nothing but itself.
 
 use std::ffi::c_void;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use lockstep_plugin_api::sys;
 
 use super::callbacks::{ConfigProblem, HostTable};
@@ -37,8 +36,6 @@ pub enum StopReport {
     Clean,
     /// With this failure.
     Failed(String),
-    /// It did not return in time and was left behind.
-    Hung,
 }
 
 #[derive(Debug)]
@@ -52,6 +49,7 @@ enum Command {
 pub struct Instance {
     commands: Sender<Command>,
     answers: Receiver<Result<(), String>>,
+    failure: Option<String>,
 }
 
 /// Describe a status that is not OK, with what the plugin logged about it.
@@ -103,7 +101,7 @@ impl Instance {
             drive(table, host, handle, &inbox, &outbox);
         });
         match thread {
-            Ok(_) => Created::Ready(Self { commands, answers }),
+            Ok(_) => Created::Ready(Self { commands, answers, failure: None }),
             Err(e) => Created::Failed(format!("no thread for the source: {e}")),
         }
     }
@@ -124,17 +122,17 @@ impl Instance {
         drop(self.commands.try_send(Command::Stop));
     }
 
-    /// Wait until it has stopped, until `deadline` at the most.
-    pub fn wait_stopped(self, deadline: Instant) -> StopReport {
-        let mut report = StopReport::Clean;
+    /// How it ended, when it has, after [`Instance::stop`] or a failed start.
+    pub fn stopped(&mut self) -> Option<StopReport> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            match self.answers.recv_timeout(left) {
+            match self.answers.try_recv() {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => report = StopReport::Failed(reason),
+                Ok(Err(reason)) => self.failure = Some(reason),
+                Err(TryRecvError::Empty) => return None,
                 // The thread has ended, hence the instance.
-                Err(RecvTimeoutError::Disconnected) => return report,
-                Err(RecvTimeoutError::Timeout) => return StopReport::Hung,
+                Err(TryRecvError::Disconnected) => {
+                    return Some(self.failure.take().map_or(StopReport::Clean, StopReport::Failed));
+                }
             }
         }
     }

@@ -121,7 +121,7 @@ fn clock_table(summary: &Summary) -> Table {
     for clock in &summary.clocks {
         let time = |t: Option<f64>| t.map_or_else(|| "-".to_owned(), format::short_time);
         // The offsets themselves are with the streams of the clock.
-        let user = summary.streams.iter().find(|s| s.clock.as_deref() == Some(&clock.name));
+        let user = summary.streams.iter().find(|s| s.clock_stream_id == Some(clock.stream_id));
         let range = user.and_then(|s| s.offset_range_s);
         let offset = |t: Option<f64>| t.map_or_else(|| "not measured".to_owned(), |s| format!("{s:+.6} s"));
         table.row(vec![

@@ -78,6 +78,8 @@ pub struct StreamFacts {
     pub offset_range_s: Option<(f64, f64)>,
     /// Name of the clock that stamps it, where the header says so.
     pub clock: Option<String>,
+    /// Id of the stream of that clock's exchanges, where the header says so.
+    pub clock_stream_id: Option<u32>,
     /// Whether it has a footer.
     pub has_footer: bool,
     /// Whether the footer agrees with the samples; `None` without a footer.
@@ -91,6 +93,8 @@ pub struct StreamFacts {
 pub struct ClockFacts {
     /// Its name.
     pub name: String,
+    /// Id of the stream of its exchanges.
+    pub stream_id: u32,
     /// What its numbers count from.
     pub domain: String,
     /// Step of its readings in seconds.
@@ -205,6 +209,7 @@ impl Gathering {
             let text = |path: &str| info.desc.text_at(path).unwrap_or("?").to_owned();
             let clock = ClockFacts {
                 name: info.name.clone(),
+                stream_id,
                 domain: text("clock/domain"),
                 resolution_s: text("clock/resolution_s").parse().ok(),
                 stamp: text("clock/stamp"),
@@ -232,6 +237,7 @@ impl Gathering {
             offset_range_s: None,
             // The stream of a clock's exchanges names that clock, but is in recorder time itself.
             clock: info.desc.text_at("clock/name").filter(|_| info.kind != EXCHANGE_TYPE).map(str::to_owned),
+            clock_stream_id: info.desc.text_at("clock/stream_id").and_then(|id| id.parse().ok()),
             has_footer: false,
             footer_agrees: None,
             lost_samples: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::intake::State;
+use super::state::State;
 use super::status::{RATE_WINDOW_S, SourceStatus, Status, StreamStatus, label};
 
 /// How bad it is.
@@ -52,23 +52,32 @@ pub enum Change {
 
 /// A stream that was found must send within this time.
 const FIRST_SAMPLE_S: f64 = 3.0;
-/// A regular stream must not pause longer than this...
-const STALE_S: f64 = 3.0;
-/// ... nor longer than this many of its sampling intervals.
-const STALE_INTERVALS: f64 = 15.0;
 /// Deviation of the effective rate from the nominal one: warning, failure.
 const RATE_OFF: (f64, f64) = (0.02, 0.10);
 /// A clock that was measured must be measured again within this many intervals and some seconds.
 const CLOCK_STALE_INTERVALS: f64 = 3.0;
+/// A clock that stamps streams must be measured for the first time within this and one interval.
+const FIRST_MEASUREMENT_S: f64 = 5.0;
+/// An alarm is over when what raised it has been gone for this long: one that flickers stays on.
+const CLEAR_AFTER_S: f64 = 5.0;
 /// Free space lasts at least: warning, failure.
 const DISK_LEFT_S: (f64, f64) = (3600.0, 600.0);
 /// A queue this full: warning.
 const QUEUE_FULL: f64 = 0.25;
 
-/// The alarms that are on.
+/// The alarms that are on, and when each was last found.
 #[derive(Debug, Default)]
 pub struct Alarms {
-    on: BTreeMap<String, Alarm>,
+    on: BTreeMap<String, (Alarm, f64)>,
+}
+
+/// What else is wrong than the status shows.
+#[derive(Debug, Clone, Default)]
+pub struct FileTrouble {
+    /// Writing has failed.
+    pub write_failed: bool,
+    /// The disk did not keep something.
+    pub sync_error: Option<String>,
 }
 
 /// What is wrong now.
@@ -89,46 +98,51 @@ impl Finding {
 
 impl Alarms {
     /// Compare with `status` (whose own alarms are not read); what has changed.
-    pub fn update(&mut self, status: &Status, clock_interval_s: f64, write_failed: bool) -> Vec<Change> {
-        let found = find(status, clock_interval_s, write_failed);
+    pub fn update(&mut self, status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Change> {
         let mut changes = Vec::new();
-        self.on.retain(|key, alarm| {
-            let stays = found.iter().any(|f| f.key() == *key);
-            if !stays {
-                changes.push(Change::Cleared(alarm.clone()));
-            }
-            stays
-        });
-        for finding in found {
+        for finding in find(status, clock_interval_s, trouble) {
             let key = finding.key();
             let Finding { severity, source, stream, text, .. } = finding;
             match self.on.get_mut(&key) {
                 // Getting worse is told again; new numbers in the text are not.
-                Some(alarm) if alarm.severity >= severity => alarm.text = text,
+                Some((alarm, found_s)) if alarm.severity >= severity => {
+                    alarm.text = text;
+                    *found_s = status.at_s;
+                }
                 _ => {
                     let alarm = Alarm { severity, source, stream, text, since_s: status.at_s };
                     changes.push(Change::Raised(alarm.clone()));
-                    self.on.insert(key, alarm);
+                    self.on.insert(key, (alarm, status.at_s));
                 }
             }
         }
+        self.on.retain(|_, (alarm, found_s)| {
+            let over = status.at_s - *found_s >= CLEAR_AFTER_S;
+            if over {
+                changes.push(Change::Cleared(alarm.clone()));
+            }
+            !over
+        });
         changes
     }
 
     /// Those that are on, newest first.
     pub fn list(&self) -> Vec<Alarm> {
-        let mut list: Vec<Alarm> = self.on.values().cloned().collect();
+        let mut list: Vec<Alarm> = self.on.values().map(|(alarm, _)| alarm.clone()).collect();
         list.sort_by(|a, b| b.since_s.total_cmp(&a.since_s));
         list
     }
 }
 
-fn find(status: &Status, clock_interval_s: f64, write_failed: bool) -> Vec<Finding> {
+fn find(status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut add = |kind, severity, text| {
         found.push(Finding { kind, severity, source: String::new(), stream: String::new(), text });
     };
-    if write_failed {
+    if let Some(error) = &trouble.sync_error {
+        add("sync", Severity::Failure, format!("the disk did not keep what was written: {error}"));
+    }
+    if trouble.write_failed {
         let text = "writing to the file has failed; nothing more is recorded".to_owned();
         add("write", Severity::Failure, text);
     }
@@ -158,16 +172,22 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
         let text = format!("its queue is {:.0} % full: the disk is too slow", 100.0 * source.queue_fill);
         add("queue", "", Severity::Warning, text);
     }
-    if matches!(source.state, State::Finished | State::Failed | State::Lost) {
+    if source.state.is_silent() {
         return;
     }
-    for stream in &source.streams {
+    for stream in source.streams.iter().filter(|s| !s.state.is_silent()) {
         if let Some((kind, severity, text)) = find_in_stream(stream, &because) {
             add(kind, &stream.name, severity, text);
         }
     }
     let limit_s = CLOCK_STALE_INTERVALS * clock_interval_s + 5.0;
     for clock in &source.clocks {
+        let unmeasured = clock.offsets == 0 && clock.streams > 0;
+        if unmeasured && clock.known_for_s > FIRST_MEASUREMENT_S + clock_interval_s {
+            let text =
+                format!("{}: never measured; its stamps cannot be placed on recorder time", clock.name);
+            add("clock", "", Severity::Warning, text);
+        }
         if let Some(age_s) = clock.age_s.filter(|age_s| *age_s > limit_s) {
             let text = format!("{}: not measured for {age_s:.0} s", clock.name);
             add("clock", "", Severity::Warning, text);
@@ -185,10 +205,11 @@ fn find_in_stream(stream: &StreamStatus, because: &str) -> Option<(&'static str,
     if nominal_hz <= 0.0 {
         return None;
     }
-    if age_s > STALE_S.max(STALE_INTERVALS / nominal_hz) {
+    if stream.silent_for_s().is_some() {
         return Some(("silent", Severity::Failure, format!("no samples for {age_s:.0} s")));
     }
-    let rate_hz = stream.effective_rate_hz.filter(|_| stream.known_for_s > RATE_WINDOW_S)?;
+    let rate_hz =
+        stream.effective_rate_hz.filter(|_| stream.known_for_s > RATE_WINDOW_S.max(10.0 / nominal_hz))?;
     let off = rate_hz / nominal_hz - 1.0;
     if off.abs() <= RATE_OFF.0 {
         return None;
@@ -202,69 +223,32 @@ fn find_in_stream(stream: &StreamStatus, because: &str) -> Option<(&'static str,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::status::{FileStatus, Phase};
+    use crate::recording::status::sample;
 
     fn status(at_s: f64, samples: u64, newest_age_s: Option<f64>, rate_hz: f64) -> Status {
-        let stream = StreamStatus {
-            name: "eeg".to_owned(),
-            stream_id: 2,
-            format: "float32",
-            channel_count: 8,
-            nominal_rate_hz: 100.0,
-            effective_rate_hz: Some(rate_hz),
-            samples,
-            dropped: 0,
-            rejected: 0,
-            lost: 0,
-            gaps_of_unknown_size: 0,
-            timestamps_back: 0,
-            newest_age_s,
-            known_for_s: at_s,
-            on_disk: samples > 0,
-            clock: None,
-        };
-        let source = SourceStatus {
-            name: "amp".to_owned(),
-            plugin: "udp".to_owned(),
-            required: true,
-            state: State::Streaming,
-            reason: String::new(),
-            queue_fill: 0.0,
-            streams: vec![stream],
-            clocks: Vec::new(),
-        };
-        let file = FileStatus {
-            path: "a.xdf".into(),
-            bytes: 0,
-            bytes_on_disk: 0,
-            bytes_per_s: None,
-            free_bytes: None,
-            time_left_s: None,
-        };
-        Status {
-            phase: Phase::Recording,
-            at_s,
-            elapsed_s: at_s,
-            on_disk: 1,
-            required: 1,
-            missing: Vec::new(),
-            file,
-            sources: vec![source],
-            alarms: Vec::new(),
-        }
+        let mut source = sample::source("eeg", State::Streaming);
+        let stream = &mut source.streams[0];
+        (stream.samples, stream.newest_age_s, stream.known_for_s) = (samples, newest_age_s, at_s);
+        stream.effective_rate_hz = Some(rate_hz);
+        sample::status(at_s, vec![source])
+    }
+
+    fn update(alarms: &mut Alarms, status: &Status) -> Vec<Change> {
+        alarms.update(status, 5.0, &FileTrouble::default())
     }
 
     #[test]
     fn a_stream_that_was_found_and_sends_nothing_is_an_alarm_until_it_sends() {
         let mut alarms = Alarms::default();
-        assert_eq!(alarms.update(&status(2.0, 0, None, 0.0), 5.0, false), []);
-        let raised = alarms.update(&status(3.5, 0, None, 0.0), 5.0, false);
+        assert_eq!(update(&mut alarms, &status(2.0, 0, None, 0.0)), []);
+        let raised = update(&mut alarms, &status(3.5, 0, None, 0.0));
         assert!(
             matches!(&raised[..], [Change::Raised(a)] if a.stream == "eeg" && a.severity == Severity::Failure)
         );
-        assert_eq!(alarms.update(&status(4.5, 0, None, 0.0), 5.0, false), [], "told once");
+        assert_eq!(update(&mut alarms, &status(4.5, 0, None, 0.0)), [], "told once");
         assert!(alarms.list()[0].text.contains("for 4 s"), "with the newest numbers: {:?}", alarms.list());
-        let cleared = alarms.update(&status(5.0, 1, Some(0.0), 100.0), 5.0, false);
+        assert_eq!(update(&mut alarms, &status(5.0, 1, Some(0.0), 100.0)), [], "not over at once");
+        let cleared = update(&mut alarms, &status(9.6, 9, Some(0.0), 100.0));
         assert!(matches!(&cleared[..], [Change::Cleared(_)]));
         assert!(alarms.list().is_empty());
     }
@@ -272,15 +256,48 @@ mod tests {
     #[test]
     fn a_rate_that_is_off_is_a_warning_and_then_a_failure() {
         let mut alarms = Alarms::default();
-        assert_eq!(alarms.update(&status(5.0, 9, Some(0.0), 50.0), 5.0, false), [], "too early to say");
-        let first = alarms.update(&status(20.0, 9, Some(0.0), 95.0), 5.0, false);
+        assert_eq!(update(&mut alarms, &status(5.0, 9, Some(0.0), 50.0)), [], "too early to say");
+        let first = update(&mut alarms, &status(20.0, 9, Some(0.0), 95.0));
         assert!(matches!(&first[..], [Change::Raised(a)] if a.severity == Severity::Warning));
-        let second = alarms.update(&status(21.0, 9, Some(0.0), 80.0), 5.0, false);
+        let second = update(&mut alarms, &status(21.0, 9, Some(0.0), 80.0));
         assert!(
             matches!(&second[..], [Change::Raised(a)] if a.severity == Severity::Failure),
             "worse is told"
         );
-        let stale = alarms.update(&status(22.0, 9, Some(4.0), 80.0), 5.0, false);
-        assert_eq!(stale.len(), 2, "no longer a rate, but silence: {stale:?}");
+    }
+
+    #[test]
+    fn a_rate_at_the_edge_is_one_alarm_and_no_flicker() {
+        let mut alarms = Alarms::default();
+        let changes: usize = (0..100)
+            .map(|i| {
+                let rate_hz = if i % 2 == 0 { 97.9 } else { 98.1 };
+                update(&mut alarms, &status(20.0 + f64::from(i), 9, Some(0.0), rate_hz)).len()
+            })
+            .sum();
+        assert_eq!(changes, 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_never_measured_is_an_alarm_when_it_stamps_streams() {
+        let clock = |streams| crate::recording::status::ClockStatus {
+            name: "dev".to_owned(),
+            offset_s: None,
+            round_trip_s: None,
+            bound_s: None,
+            age_s: None,
+            exchanges: 0,
+            exchanges_lost: 0,
+            streams,
+            known_for_s: 11.0,
+            offsets: 0,
+            useless_bursts: 0,
+            resets: 0,
+        };
+        for (streams, alarmed) in [(0, 0), (1, 1)] {
+            let mut now = status(11.0, 9, Some(0.0), 100.0);
+            now.sources[0].clocks = vec![clock(streams)];
+            assert_eq!(update(&mut Alarms::default(), &now).len(), alarmed);
+        }
     }
 }

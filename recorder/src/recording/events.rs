@@ -33,6 +33,7 @@ impl Events {
     /// The event stream of a recording; its header keeps the configuration.
     pub fn new(identity: &Identity, config_toml: &str) -> Self {
         let spec = StreamSpec {
+            source: String::new(),
             name: STREAM_NAME.to_owned(),
             kind: STREAM_TYPE.to_owned(),
             format: ChannelFormat::String,

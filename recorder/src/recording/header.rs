@@ -2,7 +2,8 @@
 
 use lockstep_xdf::{Element, StreamInfo};
 
-use super::clock::ClockSpec;
+use super::clock::{ClockIntake, ClockSpec};
+use super::intake::SourceHeader;
 use super::stream::StreamSpec;
 
 /// One channel, as a plugin described it. Empty: not stated.
@@ -34,20 +35,8 @@ pub struct SyncInfo {
 }
 
 impl SyncInfo {
-    /// What `self` states, and where it does not, what `other` does.
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            offset_mean_s: self.offset_mean_s.or(other.offset_mean_s),
-            offset_rms_s: self.offset_rms_s.or(other.offset_rms_s),
-            offset_median_s: self.offset_median_s.or(other.offset_median_s),
-            offset_5_centile_s: self.offset_5_centile_s.or(other.offset_5_centile_s),
-            offset_95_centile_s: self.offset_95_centile_s.or(other.offset_95_centile_s),
-            can_drop_samples: self.can_drop_samples.or(other.can_drop_samples),
-        }
-    }
-
-    /// The `synchronization` element. Numbers nobody stated are left out: an
-    /// empty one would make readers fail, and a zero would be a claim.
+    /// The `synchronization` element, with what is stated. Numbers nobody stated
+    /// are left out: an empty one would make readers fail, and a zero would be a claim.
     fn element(self) -> Element {
         let numbers = [
             ("offset_mean", self.offset_mean_s),
@@ -62,8 +51,10 @@ impl SyncInfo {
                 out.push_child(Element::new(name).with_text(value.to_string()));
             }
         }
-        let can_drop = self.can_drop_samples.unwrap_or(false);
-        out.with_child(Element::new("can_drop_samples").with_text(can_drop.to_string()))
+        if let Some(can_drop) = self.can_drop_samples {
+            out.push_child(Element::new("can_drop_samples").with_text(can_drop.to_string()));
+        }
+        out
     }
 }
 
@@ -87,8 +78,6 @@ pub struct HeaderDetails {
     pub channels: Vec<ChannelInfo>,
     /// Known timing.
     pub synchronization: SyncInfo,
-    /// Name and value of what goes to `desc/acquisition`.
-    pub acquisition: Vec<(String, String)>,
 }
 
 fn texts(name: &str, children: &[(&str, &str)]) -> Element {
@@ -99,8 +88,26 @@ fn texts(name: &str, children: &[(&str, &str)]) -> Element {
     out
 }
 
-/// The header of a stream.
-pub fn stream_header(identity: &Identity, spec: &StreamSpec, details: HeaderDetails) -> String {
+fn acquisition(facts: &[(String, String)]) -> Element {
+    let facts: Vec<_> = facts.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    texts("acquisition", &facts)
+}
+
+/// How a stream names the clock that stamps it: by name, and by the id of the
+/// stream of its exchanges, for names are unique within a source only.
+fn clock_of(clock: &ClockIntake) -> Element {
+    let id = clock.companion.id.to_string();
+    texts("clock", &[("name", &clock.spec.name), ("stream_id", &id)])
+}
+
+/// The header of a stream. What the configuration states goes over what the
+/// plugin stated, element by element.
+pub fn stream_header(
+    identity: &Identity,
+    spec: &StreamSpec,
+    details: HeaderDetails,
+    configured: &SourceHeader,
+) -> String {
     let mut desc = Element::new("desc");
     desc.children = details.desc;
     if !details.channels.is_empty() && desc.child("channels").is_none() {
@@ -112,26 +119,32 @@ pub fn stream_header(identity: &Identity, spec: &StreamSpec, details: HeaderDeta
         }
         desc.push_child(channels);
     }
-    if !details.acquisition.is_empty() {
-        let stated: Vec<_> = details.acquisition.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        merge(&mut desc, texts("acquisition", &stated));
-    }
-    if desc.child("synchronization").is_none() {
-        desc.push_child(details.synchronization.element());
+    merge(&mut desc, acquisition(&configured.acquisition));
+    merge(&mut desc, details.synchronization.element());
+    merge(&mut desc, configured.synchronization.element());
+    if desc.find("synchronization/can_drop_samples").is_none() {
+        // Readers take a missing one as false; said outright, people see it too.
+        merge(&mut desc, texts("synchronization", &[("can_drop_samples", "false")]));
     }
     if let Some(clock) = &spec.clock {
-        desc.push_child(texts("clock", &[("name", &clock.spec.name)]));
+        merge(&mut desc, clock_of(clock));
     }
     info(identity, spec, details.source_id, desc).to_xml()
 }
 
 /// The header of the companion stream that holds the exchanges of `clock`.
-pub fn exchange_header(identity: &Identity, spec: &StreamSpec, clock: &ClockSpec) -> String {
+pub fn exchange_header(
+    identity: &Identity,
+    spec: &StreamSpec,
+    clock: &ClockSpec,
+    facts: &[(String, String)],
+) -> String {
     let mut channels = Element::new("channels");
     for (label, kind) in [("t0", "recorder"), ("t1", "device"), ("t2", "device"), ("t3", "recorder")] {
         channels.push_child(texts("channel", &[("label", label), ("unit", "seconds"), ("type", kind)]));
     }
     let resolution_s = clock.reading.resolution_s.to_string();
+    let reading_bias_s = clock.reading.bias_s().to_string();
     let clock = texts(
         "clock",
         &[
@@ -139,9 +152,11 @@ pub fn exchange_header(identity: &Identity, spec: &StreamSpec, clock: &ClockSpec
             ("domain", clock.domain.name()),
             ("resolution_s", &resolution_s),
             ("stamp", clock.reading.stamp.name()),
+            // What clock offsets allow for: added to t1 and t2 before the usual formula.
+            ("reading_bias_s", &reading_bias_s),
         ],
     );
-    let desc = Element::new("desc").with_child(channels).with_child(clock);
+    let desc = Element::new("desc").with_child(channels).with_child(acquisition(facts)).with_child(clock);
     info(identity, spec, String::new(), desc).to_xml()
 }
 
@@ -172,6 +187,9 @@ fn info(identity: &Identity, spec: &StreamSpec, source_id: String, desc: Element
 
 /// Put `element` into `desc`, its children over those of one with the same name.
 fn merge(desc: &mut Element, element: Element) {
+    if element.children.is_empty() {
+        return;
+    }
     let Some(there) = desc.children.iter_mut().find(|c| c.name == element.name) else {
         desc.push_child(element);
         return;
@@ -179,5 +197,48 @@ fn merge(desc: &mut Element, element: Element) {
     for child in element.children {
         there.children.retain(|c| c.name != child.name);
         there.push_child(child);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_xdf::ChannelFormat;
+
+    use super::super::stream::Role;
+    use super::*;
+
+    #[test]
+    fn what_the_configuration_states_goes_over_what_the_plugin_stated() {
+        let spec = StreamSpec {
+            source: "cam".to_owned(),
+            name: "frames".to_owned(),
+            kind: "Video".to_owned(),
+            format: ChannelFormat::Int64,
+            channel_count: 1,
+            nominal_rate_hz: 30.0,
+            clock: None,
+            role: Role::Data,
+        };
+        let xml = "<synchronization><offset_mean>0.5</offset_mean><can_drop_samples>true</can_drop_samples>\
+                   </synchronization><acquisition><model>old</model><lens>f2</lens></acquisition>";
+        let details = HeaderDetails {
+            desc: lockstep_xdf::xml::parse_fragment(xml).expect("XML"),
+            synchronization: SyncInfo { offset_rms_s: Some(0.1), ..SyncInfo::default() },
+            ..HeaderDetails::default()
+        };
+        let configured = SourceHeader {
+            synchronization: SyncInfo { offset_mean_s: Some(0.042), ..SyncInfo::default() },
+            acquisition: vec![("model".to_owned(), "new".to_owned())],
+        };
+        let header = stream_header(&Identity::default(), &spec, details, &configured);
+        let info = StreamInfo::parse(&header).expect("a header");
+        let at = |path: &str| info.desc.text_at(path).map(str::to_owned);
+        assert_eq!(at("synchronization/offset_mean").as_deref(), Some("0.042"));
+        assert_eq!(at("synchronization/offset_rms").as_deref(), Some("0.1"));
+        assert_eq!(at("synchronization/can_drop_samples").as_deref(), Some("true"));
+        assert_eq!(at("synchronization/offset_median"), None, "nobody stated it");
+        assert_eq!(at("acquisition/model").as_deref(), Some("new"));
+        assert_eq!(at("acquisition/lens").as_deref(), Some("f2"));
+        assert_eq!(header.matches("<synchronization>").count(), 1);
     }
 }

@@ -9,15 +9,15 @@ use crossbeam_channel::Sender;
 use lockstep_clock::Exchange;
 use lockstep_platform::{monotonic_ns, monotonic_s};
 use lockstep_xdf::ChannelFormat;
-use parking_lot::Mutex;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::clock::{ClockIntake, ClockSpec, EXCHANGE_TYPE};
 use super::events::Events;
 use super::header::{HeaderDetails, Identity, SyncInfo, exchange_header, stream_header};
+use super::limiter::{self, Limiter};
 use super::notice::{Level, Notices};
-use super::stream::{Budget, Push, Role, StreamIntake, StreamSpec};
+use super::state::{State, StateCell};
+use super::stream::{Budget, Push, Role, StreamIntake, StreamSpec, count};
 use super::table::AppendTable;
 
 /// Streams a recording may have.
@@ -28,8 +28,10 @@ pub const MAX_STREAMS_PER_SOURCE: usize = 512;
 pub const MAX_CLOCKS_PER_SOURCE: usize = 128;
 /// Channels one stream may have.
 pub const MAX_CHANNELS: usize = 1 << 20;
-/// Log lines a second of one source that are shown and recorded; more are counted.
-const LOG_LINES_PER_S: u32 = 20;
+/// Lines a second of one source and level that are shown and recorded; more are counted.
+const LINES_PER_S: u32 = 20;
+/// Events a second that one source may write; more are counted.
+const EVENTS_PER_S: u32 = 200;
 
 /// What all sources of a recording share.
 #[derive(Debug)]
@@ -60,49 +62,6 @@ impl Shared {
         let id = self.next_stream_id.fetch_add(1, Relaxed);
         let added = self.streams.append(|_| Some(Arc::new(make(id))));
         added.cloned().ok_or(Refusal::Limit("streams in a recording", MAX_STREAMS))
-    }
-}
-
-/// State of a source or stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Not started.
-    Idle,
-    /// Looking for the device, or waiting for its first data.
-    Connecting,
-    /// Data arrive.
-    Streaming,
-    /// Data arrive, but something is wrong.
-    Degraded,
-    /// The device is gone; the source keeps trying.
-    Lost,
-    /// No more data will ever come.
-    Finished,
-    /// Gave up.
-    Failed,
-}
-
-impl State {
-    /// As shown and written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Connecting => "connecting",
-            Self::Streaming => "streaming",
-            Self::Degraded => "degraded",
-            Self::Lost => "lost",
-            Self::Finished => "finished",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn level(self) -> Level {
-        match self {
-            Self::Lost | Self::Failed => Level::Error,
-            Self::Degraded => Level::Warning,
-            _ => Level::Info,
-        }
     }
 }
 
@@ -148,10 +107,15 @@ pub struct SourceHeader {
     pub acquisition: Vec<(String, String)>,
 }
 
-#[derive(Debug)]
-struct StateNow {
-    state: State,
-    reason: String,
+/// What is known to be missing of a source, and not of one stream of it.
+#[derive(Debug, Default)]
+pub struct Unattributed {
+    /// Samples reported lost.
+    pub lost: AtomicU64,
+    /// Samples refused.
+    pub rejected: AtomicU64,
+    /// Gaps of unknown size.
+    pub gaps_of_unknown_size: AtomicU64,
 }
 
 /// One source of the recording.
@@ -170,10 +134,12 @@ pub struct SourceIntake {
     header: SourceHeader,
     shared: Arc<Shared>,
     open: AtomicBool,
-    state: Mutex<StateNow>,
-    log_window: Mutex<(i64, u32)>,
-    /// Log lines that were not shown for there were too many.
-    pub hidden_log_lines: AtomicU64,
+    state: StateCell,
+    /// What is missing, and of no stream in particular.
+    pub unattributed: Unattributed,
+    /// One a level, so that a flood of one hides nothing of another.
+    lines: [Limiter; 4],
+    event_limit: Limiter,
 }
 
 impl SourceIntake {
@@ -194,15 +160,27 @@ impl SourceIntake {
             header,
             shared,
             open: AtomicBool::new(false),
-            state: Mutex::new(StateNow { state: State::Idle, reason: String::new() }),
-            log_window: Mutex::default(),
-            hidden_log_lines: AtomicU64::new(0),
+            state: StateCell::default(),
+            unattributed: Unattributed::default(),
+            lines: [(); 4].map(|()| Limiter::new(LINES_PER_S)),
+            event_limit: Limiter::new(EVENTS_PER_S),
         })
     }
 
-    /// Accept what the plugin says from now on, or no longer.
-    pub fn set_open(&self, open: bool) {
-        self.open.store(open, Relaxed);
+    /// Accept what the plugin says from now on.
+    pub fn open(&self) {
+        self.open.store(true, Relaxed);
+    }
+
+    /// Accept nothing more: when this returns, no sample is on its way in.
+    pub fn close(&self) {
+        self.open.store(false, Relaxed);
+        self.streams.iter().for_each(|s| s.close());
+        self.clocks.iter().for_each(|c| c.companion.close());
+        for limiter in &self.lines {
+            self.tell_hidden("lines", limiter.take_hidden());
+        }
+        self.tell_hidden("events", self.event_limit.take_hidden());
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
@@ -215,30 +193,38 @@ impl SourceIntake {
         if spec.name.is_empty() {
             return Err(Refusal::Invalid("a clock must have a name".to_owned()));
         }
-        if self.clocks.iter().any(|c| c.spec.name == spec.name) {
-            return Err(Refusal::Invalid(format!("there is already a clock named {:?}", spec.name)));
-        }
         if !(spec.reading.resolution_s.is_finite() && spec.reading.resolution_s >= 0.0) {
             return Err(Refusal::Invalid(format!("clock {:?}: resolution below zero", spec.name)));
         }
+        let mut refusal = Refusal::Limit("clocks of a source", MAX_CLOCKS_PER_SOURCE);
         let mut number = 0;
         let added = self.clocks.append(|n| {
             number = n;
-            let companion = StreamSpec {
-                name: spec.name.clone(),
-                kind: EXCHANGE_TYPE.to_owned(),
-                format: ChannelFormat::Double64,
-                channel_count: 4,
-                nominal_rate_hz: 0.0,
-                clock: None,
-                role: Role::Exchanges,
-            };
-            let header = exchange_header(&self.shared.identity, &companion, &spec);
-            let budget = Arc::clone(&self.budget);
-            let companion = self.shared.add(|id| StreamIntake::new(id, companion, header, budget)).ok()?;
-            Some(Arc::new(ClockIntake::new(spec, companion)))
+            let made = self.make_clock(spec);
+            made.map_err(|e| refusal = e).ok()
         });
-        added.map(|_| number).ok_or(Refusal::Limit("clocks of a source", MAX_CLOCKS_PER_SOURCE))
+        added.map(|_| number).ok_or(refusal)
+    }
+
+    fn make_clock(&self, spec: ClockSpec) -> Result<Arc<ClockIntake>, Refusal> {
+        if self.clocks.iter().any(|c| c.spec.name == spec.name) {
+            return Err(Refusal::Invalid(format!("there is already a clock named {:?}", spec.name)));
+        }
+        let companion = StreamSpec {
+            source: self.name.clone(),
+            name: spec.name.clone(),
+            kind: EXCHANGE_TYPE.to_owned(),
+            format: ChannelFormat::Double64,
+            channel_count: 4,
+            nominal_rate_hz: 0.0,
+            clock: None,
+            role: Role::Exchanges,
+        };
+        let acquisition = &self.header.acquisition;
+        let header = exchange_header(&self.shared.identity, &companion, &spec, acquisition);
+        let budget = Arc::clone(&self.budget);
+        let companion = self.shared.add(|id| StreamIntake::new(id, companion, header, budget))?;
+        Ok(Arc::new(ClockIntake::new(spec, companion)))
     }
 
     /// Add a stream.
@@ -247,9 +233,6 @@ impl SourceIntake {
         let invalid = |what: String| Err(Refusal::Invalid(format!("stream {:?}: {what}", new.name)));
         if new.name.is_empty() {
             return Err(Refusal::Invalid("a stream must have a name".to_owned()));
-        }
-        if self.streams.iter().any(|s| s.spec.name == new.name) {
-            return invalid("there is already one of this name".to_owned());
         }
         if new.channel_count == 0 || new.channel_count > MAX_CHANNELS {
             return invalid(format!("{} channels; 1 to {MAX_CHANNELS} are possible", new.channel_count));
@@ -265,6 +248,7 @@ impl SourceIntake {
             },
         };
         let spec = StreamSpec {
+            source: self.name.clone(),
             name: new.name,
             kind: new.kind,
             format: new.format,
@@ -273,25 +257,21 @@ impl SourceIntake {
             clock,
             role: Role::Data,
         };
-        let mut details = new.details;
-        details.synchronization = self.header.synchronization.or(details.synchronization);
-        details.acquisition.extend(self.header.acquisition.iter().cloned());
-        let header = stream_header(&self.shared.identity, &spec, details);
+        let header = stream_header(&self.shared.identity, &spec, new.details, &self.header);
         let mut number = 0;
-        let mut refusal = None;
+        let mut refusal = Refusal::Limit("streams of a source", MAX_STREAMS_PER_SOURCE);
         let added = self.streams.append(|n| {
             number = n;
-            let budget = Arc::clone(&self.budget);
-            match self.shared.add(|id| StreamIntake::new(id, spec, header, budget)) {
-                Ok(stream) => Some(stream),
-                Err(e) => {
-                    refusal = Some(e);
-                    None
-                }
+            if self.streams.iter().any(|s| s.spec.name == spec.name) {
+                let text = format!("stream {:?}: there is already one of this name", spec.name);
+                refusal = Refusal::Invalid(text);
+                return None;
             }
+            let budget = Arc::clone(&self.budget);
+            let made = self.shared.add(|id| StreamIntake::new(id, spec, header, budget));
+            made.map_err(|e| refusal = e).ok()
         });
-        let limit = Refusal::Limit("streams of a source", MAX_STREAMS_PER_SOURCE);
-        let stream = added.ok_or(refusal.unwrap_or(limit))?;
+        let stream = added.ok_or(refusal)?;
         self.shared.events.write(
             "stream",
             &self.name,
@@ -330,6 +310,7 @@ impl SourceIntake {
                 Ok(true)
             }
             Push::Dropped => Ok(false),
+            Push::Closed => Err(Refusal::NotRunning),
             Push::Rejected(why) => Err(Refusal::Invalid(format!("stream {:?}: {why}", stream.spec.name))),
         }
     }
@@ -343,7 +324,7 @@ impl SourceIntake {
         let stamps = burst.iter().flat_map(|e| [e.t0_s, e.t1_s, e.t2_s, e.t3_s]);
         if !stamps.into_iter().all(f64::is_finite) {
             let refused = burst.len() as u64;
-            clock.companion.counters.rejected.fetch_add(refused, Relaxed);
+            count(&clock.companion.counters.rejected, refused);
             let name = &clock.spec.name;
             return Err(Refusal::Invalid(format!("clock {name:?}: a stamp of an exchange is not a number")));
         }
@@ -355,15 +336,17 @@ impl SourceIntake {
     pub fn clock_reset(&self, number: u32, reason: &str) -> Result<(), Refusal> {
         let clock = self.clock(number)?;
         clock.reset();
-        self.shared.events.write(
-            "clock_reset",
-            &self.name,
-            "",
-            json!({"clock": clock.spec.name, "reason": reason}),
-        );
-        let text = format!("clock {} was reset: {reason}", clock.spec.name);
-        self.shared.notices.send(Level::Warning, &self.name, text);
+        self.record("clock_reset", "", json!({"clock": clock.spec.name, "reason": reason}));
+        self.tell(Level::Warning, &format!("clock {} was reset: {reason}", clock.spec.name));
         Ok(())
+    }
+
+    /// Samples were refused before they reached a stream: none of this number, or not readable.
+    pub fn count_refused(&self, number: u32, samples: u64) {
+        match self.streams.get(number) {
+            Some(stream) => count(&stream.counters.rejected, samples),
+            None => count(&self.unattributed.rejected, samples),
+        }
     }
 
     /// Samples never reached the plugin (`None`: some, number unknown).
@@ -373,47 +356,55 @@ impl SourceIntake {
             0 => None,
             number => Some(self.stream(number)?),
         };
-        let counted = stream.or_else(|| self.streams.get(1));
-        if let Some(stream) = counted {
-            match lost {
-                Some(lost) => stream.counters.lost.fetch_add(lost, Relaxed),
-                None => stream.counters.gaps_of_unknown_size.fetch_add(1, Relaxed),
-            };
+        let (known, unknown) = match stream {
+            Some(stream) => (&stream.counters.lost, &stream.counters.gaps_of_unknown_size),
+            None => (&self.unattributed.lost, &self.unattributed.gaps_of_unknown_size),
+        };
+        match lost {
+            Some(lost) => count(known, lost),
+            None => count(unknown, 1),
         }
         let name = stream.map_or("", |s| &s.spec.name);
-        self.shared.events.write("gap", &self.name, name, json!({"lost_samples": lost, "reason": reason}));
+        self.record("gap", name, json!({"lost_samples": lost, "reason": reason}));
         if lost != Some(0) {
             let what = lost.map_or("samples lost".to_owned(), |n| format!("{n} samples lost"));
-            self.log_limited(Level::Warning, &format!("{what}: {reason}"));
+            self.tell(Level::Warning, &format!("{what}: {reason}"));
         }
         Ok(())
     }
 
-    /// How the source, or one of its streams, is doing.
+    /// How the source, or one of its streams, is doing, as the plugin says.
     pub fn set_state(&self, number: u32, state: State, reason: &str) -> Result<(), Refusal> {
-        let stream = match number {
-            0 => "",
-            number => &self.stream(number)?.spec.name,
-        };
-        if number == 0 {
-            let mut now = self.state.lock();
-            if now.state == state && now.reason == reason {
-                return Ok(());
+        self.check_open()?;
+        let (cell, stream) = match number {
+            0 => (&self.state, ""),
+            number => {
+                let stream = self.stream(number)?;
+                (&stream.state, stream.spec.name.as_str())
             }
-            *now = StateNow { state, reason: reason.to_owned() };
+        };
+        self.change_state(cell, stream, state, reason);
+        Ok(())
+    }
+
+    /// The source has failed, as the recorder found.
+    pub fn fail(&self, reason: &str) {
+        self.change_state(&self.state, "", State::Failed, reason);
+    }
+
+    fn change_state(&self, cell: &StateCell, stream: &str, state: State, reason: &str) {
+        if !cell.set(state, reason) {
+            return;
         }
-        let details = json!({"state": state.name(), "reason": reason});
-        self.shared.events.write("state", &self.name, stream, details);
+        self.record("state", stream, json!({"state": state.name(), "reason": reason}));
         let of = if stream.is_empty() { String::new() } else { format!("{stream}: ") };
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-        self.shared.notices.send(state.level(), &self.name, format!("{of}{}{reason}", state.name()));
-        Ok(())
+        self.tell(state.level(), &format!("{of}{}{reason}", state.name()));
     }
 
     /// State of the source and the reason for it.
     pub fn state(&self) -> (State, String) {
-        let now = self.state.lock();
-        (now.state, now.reason.clone())
+        self.state.get()
     }
 
     /// Write an event of the plugin.
@@ -428,37 +419,43 @@ impl SourceIntake {
             text => serde_json::from_str(text)
                 .map_err(|e| Refusal::Invalid(format!("event {name:?}: its details are not JSON: {e}")))?,
         };
-        self.shared.events.write(
-            "plugin_event",
-            &self.name,
-            stream,
-            json!({"name": name, "details": details}),
-        );
+        self.record("plugin_event", stream, json!({"name": name, "details": details}));
         Ok(())
     }
 
-    /// A log line of the plugin: shown, and from warnings up recorded. Floods are cut.
+    /// A log line of the plugin: shown, and from warnings up recorded.
     pub fn log(&self, level: Level, text: &str) {
-        if self.log_limited(level, text) && level >= Level::Warning && self.open.load(Relaxed) {
+        if self.tell(level, text) && level >= Level::Warning && self.open.load(Relaxed) {
             let event = if level == Level::Error { "error" } else { "warning" };
-            self.shared.events.write(event, &self.name, "", json!({"text": text}));
+            self.record(event, "", json!({"text": text}));
         }
     }
 
-    fn log_limited(&self, level: Level, text: &str) -> bool {
-        let second = monotonic_s() as i64;
-        let mut window = self.log_window.lock();
-        if window.0 != second {
-            *window = (second, 0);
+    /// Write an event, unless there are too many of them.
+    fn record(&self, event: &str, stream: &str, details: Value) {
+        if let limiter::Verdict::Pass { hidden_before } = self.event_limit.ask(monotonic_s()) {
+            self.tell_hidden("events", hidden_before);
+            self.shared.events.write(event, &self.name, stream, details);
         }
-        window.1 += 1;
-        let shown = window.1 <= LOG_LINES_PER_S;
-        drop(window);
-        if shown {
-            self.shared.notices.send(level, &self.name, text);
-        } else {
-            self.hidden_log_lines.fetch_add(1, Relaxed);
+    }
+
+    /// Show a line, unless there are too many of them; whether it was shown.
+    fn tell(&self, level: Level, text: &str) -> bool {
+        match self.lines[level as usize].ask(monotonic_s()) {
+            limiter::Verdict::Hide => false,
+            limiter::Verdict::Pass { hidden_before } => {
+                self.tell_hidden("lines", hidden_before);
+                self.shared.notices.send(level, &self.name, text);
+                true
+            }
         }
-        shown
+    }
+
+    fn tell_hidden(&self, what: &str, hidden: u64) {
+        if hidden > 0 {
+            let text = format!("{hidden} {what} were left out: there were too many");
+            self.shared.events.write("hidden", &self.name, "", json!({"count": hidden, "what": what}));
+            self.shared.notices.send(Level::Warning, &self.name, text);
+        }
     }
 }

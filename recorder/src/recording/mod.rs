@@ -4,12 +4,16 @@
 
 pub mod alarms;
 pub mod clock;
+pub mod conduct;
 pub mod events;
 pub mod header;
 pub mod intake;
+pub mod limiter;
 pub mod notice;
+pub mod output;
 pub mod prepare;
 pub mod session;
+pub mod state;
 pub mod status;
 pub mod stream;
 pub mod sync;

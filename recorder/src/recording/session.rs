@@ -6,34 +6,37 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use lockstep_platform::monotonic_s;
+use lockstep_platform::{StopSignals, monotonic_s};
 use lockstep_xdf::Element;
 use serde_json::json;
 
-use super::alarms::{Alarms, Change, Severity};
-use super::intake::{Shared, SourceIntake, State};
-use super::notice::{Level, Notice};
+use super::alarms::{Alarms, Change, FileTrouble, Severity};
+use super::conduct::{Decision, Rules, decide};
+use super::intake::{Shared, SourceIntake};
+use super::notice::Level;
 use super::prepare::Prepared;
 use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
 use super::sync::{Progress, Syncer};
-use super::verdict::{Outcome, Verdict, judge_streams};
-use super::writer::Writer;
-use crate::config::{Config, WhenMissing};
+use super::verdict::{Outcome, Verdict, judge, judge_streams};
+use super::writer::{Writer, WriterReport};
+use crate::config::Config;
 use crate::host::{Instance, StopReport};
 
-/// Whoever watches a recording.
+/// Whoever watches a recording. It must not hold up the recording: whatever
+/// takes time happens elsewhere.
 pub trait Watcher {
-    /// Something happened.
-    fn notice(&mut self, notice: &Notice);
     /// This is how it goes; called several times a second.
-    fn status(&mut self, status: &Status);
+    fn status(&mut self, status: Status);
 }
 
 /// Between two looks at the sources.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 /// Sources that have not stopped by then are left behind.
 const STOP_DEADLINE: Duration = Duration::from_millis(700);
+/// Between two looks while something is being waited for at the end.
+const END_PERIOD: Duration = Duration::from_millis(5);
+/// When closing the file takes longer than this, it is said.
+const SLOW_CLOSE: Duration = Duration::from_secs(2);
 /// Between two questions for the free space.
 const DISK_PERIOD_S: f64 = 1.0;
 /// Sources are started, and their failures reported, within this time even when one hangs.
@@ -56,9 +59,6 @@ pub enum StartError {
         /// Which.
         path: PathBuf,
     },
-    /// The system gives no thread.
-    #[error("no thread can be started: {0}")]
-    Thread(std::io::Error),
 }
 
 struct Running {
@@ -72,40 +72,20 @@ struct Running {
 pub struct Session {
     shared: Arc<Shared>,
     sources: Vec<Running>,
-    notices: Receiver<Notice>,
     writer: Writer,
-    finish: Sender<()>,
-    syncer: Syncer,
+    /// Ends with the session.
+    _syncer: Syncer,
     progress: Arc<Progress>,
     path: PathBuf,
     begun_s: f64,
-    when_missing: WhenMissing,
-    wait_s: f64,
-    duration_s: Option<f64>,
+    rules: Rules,
     clock_interval_s: f64,
     meters: Meters,
     alarms: Alarms,
     phase: Phase,
-    missing_told: bool,
+    sync_error_told: bool,
     free_bytes: Option<u64>,
     disk_asked_s: f64,
-}
-
-/// Why a recording ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct End {
-    reason: String,
-    failed: bool,
-}
-
-impl End {
-    fn normal(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), failed: false }
-    }
-
-    fn failure(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), failed: true }
-    }
 }
 
 /// Create the file, which must not exist, and its folders.
@@ -136,18 +116,24 @@ impl Session {
     /// # Errors
     /// When the file cannot be created; no source has been started then.
     pub fn start(prepared: Prepared, config: &Config, path: &Path) -> Result<Self, StartError> {
-        let Prepared { shared, sources, notices, wake } = prepared;
+        let Prepared { shared, sources, wake, .. } = prepared;
         let failed = |source| StartError::File { path: path.to_owned(), source };
         let file = create(path)?;
         let progress = Arc::new(Progress::default());
         progress.eager.store(true, Relaxed);
-        let for_sync = file.try_clone().map_err(failed)?;
-        let syncer = Syncer::start(for_sync, Arc::clone(&progress), shared.notices.clone())
-            .map_err(StartError::Thread)?;
-        let (finish, finished) = bounded(1);
-        let writer =
-            Writer::start(file, &file_header(), Arc::clone(&shared), Arc::clone(&progress), wake, finished)
-                .map_err(failed)?;
+        let started = file.try_clone().and_then(|for_sync| {
+            let (shared, for_writer) = (Arc::clone(&shared), Arc::clone(&progress));
+            let writer = Writer::start(file, &file_header(), shared, for_writer, wake)?;
+            Ok((writer, Syncer::start(for_sync, Arc::clone(&progress))?))
+        });
+        let (writer, syncer) = match started {
+            Ok(both) => both,
+            Err(e) => {
+                // It was made just now and holds nothing: it must not stand in the way of another try.
+                drop(std::fs::remove_file(path));
+                return Err(failed(e));
+            }
+        };
         shared.events.write(
             "start",
             "",
@@ -168,7 +154,7 @@ impl Session {
         );
         let begun_s = monotonic_s();
         let sources = sources.into_iter().map(|source| {
-            source.intake.set_open(true);
+            source.intake.open();
             source.instance.start();
             Running {
                 intake: source.intake,
@@ -180,70 +166,81 @@ impl Session {
         Ok(Self {
             sources: sources.collect(),
             shared,
-            notices,
             writer,
-            finish,
-            syncer,
+            _syncer: syncer,
             progress,
             path: path.to_owned(),
             begun_s,
-            when_missing: config.recording.when_missing,
-            wait_s: config.recording.wait_s,
-            duration_s: config.recording.duration_s,
+            rules: Rules::from(&config.recording),
             clock_interval_s: config.clock.interval_s,
             meters: Meters::default(),
             alarms: Alarms::default(),
             phase: Phase::Starting,
-            missing_told: false,
+            sync_error_told: false,
             free_bytes: None,
             disk_asked_s: f64::NEG_INFINITY,
         })
     }
 
-    /// Record until `stop` says why to stop, or it ends by itself; then close the file.
-    pub async fn run(
-        mut self,
-        stop: impl Future<Output = &'static str>,
-        watcher: &mut impl Watcher,
-    ) -> Verdict {
-        tokio::pin!(stop);
+    /// Record until a signal says to stop, or it ends by itself; then close the
+    /// file. A second signal gives up waiting for a file that does not close.
+    pub async fn run(mut self, signals: &mut StopSignals, watcher: &mut impl Watcher) -> Verdict {
         let mut look = tokio::time::interval(LOOK_PERIOD);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let end = loop {
+        let reason = loop {
             tokio::select! {
-                reason = &mut stop => break End::normal(reason),
+                signal = signals.next() => break signal.to_owned(),
                 _ = look.tick() => {
-                    if let Some(end) = self.look(watcher) {
-                        break end;
+                    if let Some(reason) = self.look(watcher) {
+                        break reason;
                     }
                 }
             }
         };
-        self.end(end, watcher)
+        self.end(reason, signals, watcher).await
     }
 
     fn elapsed_s(&self) -> f64 {
         monotonic_s() - self.begun_s
     }
 
-    /// One look at everything; whether it should end.
-    fn look(&mut self, watcher: &mut impl Watcher) -> Option<End> {
+    /// One look at everything; why it should end, if it should.
+    fn look(&mut self, watcher: &mut impl Watcher) -> Option<String> {
         self.collect_starts();
         let mut status = self.status();
-        for change in self.alarms.update(&status, self.clock_interval_s, self.progress.failed.load(Relaxed)) {
+        let write_failed = self.progress.failed.load(Relaxed);
+        let trouble = FileTrouble { write_failed, sync_error: self.progress.sync_error() };
+        for change in self.alarms.update(&status, self.clock_interval_s, &trouble) {
             self.tell_alarm(&change);
         }
+        if let (Some(error), false) = (&trouble.sync_error, self.sync_error_told) {
+            self.sync_error_told = true;
+            self.shared.events.write("sync_error", "", "", json!({"text": error}));
+        }
         status.alarms = self.alarms.list();
-        let end = self.decide(&status);
-        self.show_notices(watcher);
-        watcher.status(&status);
-        end
+        let decision = decide(self.phase, &status, &self.rules, write_failed);
+        watcher.status(status);
+        match decision {
+            Decision::GoOn => None,
+            Decision::Begin { without } => {
+                self.begin(&without);
+                None
+            }
+            Decision::End(reason) => Some(reason),
+        }
     }
 
-    fn show_notices(&self, watcher: &mut impl Watcher) {
-        while let Ok(notice) = self.notices.try_recv() {
-            watcher.notice(&notice);
-        }
+    fn begin(&mut self, without: &[String]) {
+        self.phase = Phase::Recording;
+        self.progress.eager.store(false, Relaxed);
+        self.shared.events.write("recording", "", "", json!({"missing": without}));
+        let (level, text) = match without {
+            [] => (Level::Info, "recording: every required stream is on disk".to_owned()),
+            without => {
+                (Level::Error, format!("recording WITHOUT {}: nothing of it on disk", without.join(", ")))
+            }
+        };
+        self.shared.notices.send(level, "", text);
     }
 
     /// Take the answers of `start` that have come.
@@ -260,8 +257,7 @@ impl Session {
                 Some(Err(reason)) => reason,
                 None => format!("its start has not returned for {START_HANG_S:.0} s"),
             };
-            // The source may have gone on to a state of its own meanwhile; failing comes last.
-            drop(source.intake.set_state(0, State::Failed, &reason));
+            source.intake.fail(&reason);
         }
     }
 
@@ -282,63 +278,6 @@ impl Session {
             (_, Severity::Failure) => (Level::Error, alarm.text.clone()),
         };
         self.shared.notices.send(level, &label(&alarm.source, &alarm.stream), text);
-    }
-
-    /// Whether the recording has started by now, and whether it should end.
-    fn decide(&mut self, status: &Status) -> Option<End> {
-        if self.progress.failed.load(Relaxed) {
-            let reason = "writing to the file failed";
-            // Once it was recording, there is a file with everything up to now.
-            return Some(match self.phase {
-                Phase::Starting => End::failure(reason),
-                Phase::Recording | Phase::Stopping => End::normal(reason),
-            });
-        }
-        if self.phase == Phase::Starting && status.missing.is_empty() {
-            self.phase = Phase::Recording;
-            self.progress.eager.store(false, Relaxed);
-            self.shared.events.write("recording", "", "", json!({"streams_on_disk": status.on_disk}));
-            let text = match status.required {
-                0 => "recording; no source is required".to_owned(),
-                n => format!("recording: {n} of {n} streams on disk"),
-            };
-            self.shared.notices.send(Level::Info, "", text);
-        }
-        if self.phase == Phase::Starting {
-            let missing = status.missing.join(", ");
-            let failed = status.sources.iter().find(|s| s.required && s.state == State::Failed);
-            match (self.when_missing, failed) {
-                (WhenMissing::Fail, Some(source)) => {
-                    let (name, reason) = (&source.name, &source.reason);
-                    return Some(End::failure(format!("a required source cannot start: {name}: {reason}")));
-                }
-                (WhenMissing::Fail | WhenMissing::Wait, _) if status.elapsed_s > self.wait_s => {
-                    let reason = format!("no sample on disk after {} s from {missing}", self.wait_s);
-                    return Some(End::failure(reason));
-                }
-                (WhenMissing::Warn, _) if status.elapsed_s > self.wait_s && !self.missing_told => {
-                    self.missing_told = true;
-                    self.progress.eager.store(false, Relaxed);
-                    self.shared.events.write("missing", "", "", json!({"missing": status.missing}));
-                    let text = format!("recording without {missing}: nothing of it on disk");
-                    self.shared.notices.send(Level::Error, "", text);
-                }
-                _ => {}
-            }
-        }
-        if let Some(duration_s) = self.duration_s.filter(|d| status.elapsed_s >= *d) {
-            return Some(End::normal(format!("the duration of {duration_s} s is over")));
-        }
-        let ended = |s: &SourceStatus| matches!(s.state, State::Finished | State::Failed);
-        if status.sources.iter().all(ended) {
-            let any_finished = status.sources.iter().any(|s| s.state == State::Finished);
-            return Some(if any_finished {
-                End::normal("end of input: every source has finished")
-            } else {
-                End::failure("every source has failed")
-            });
-        }
-        None
     }
 
     fn status(&mut self) -> Status {
@@ -378,13 +317,14 @@ impl Session {
     }
 
     /// Stop the sources, close the file, judge.
-    fn end(mut self, end: End, watcher: &mut impl Watcher) -> Verdict {
+    async fn end(mut self, reason: String, signals: &mut StopSignals, watcher: &mut impl Watcher) -> Verdict {
         let asked = Instant::now();
         let duration_s = self.elapsed_s();
+        let begun = self.phase != Phase::Starting;
         self.phase = Phase::Stopping;
-        watcher.status(&self.status());
-        self.shared.events.write("stop", "", "", json!({"reason": end.reason}));
-        let mut problems = self.stop_sources(asked + STOP_DEADLINE);
+        watcher.status(self.status());
+        self.shared.events.write("stop", "", "", json!({"reason": reason}));
+        let mut problems = self.stop_sources(asked + STOP_DEADLINE).await;
         let status = self.status();
         let counts: Vec<_> = status
             .sources
@@ -393,39 +333,34 @@ impl Session {
             .map(|s| json!({"stream_id": s.stream_id, "samples": s.samples, "lost": s.lost_samples()}))
             .collect();
         self.shared.events.write("stopped", "", "", json!({"streams": counts}));
-        let _ = self.finish.send(());
-        let report = self.writer.join();
-        drop(self.syncer);
-        while let Ok(notice) = self.notices.try_recv() {
-            watcher.notice(&notice);
+        let report = self.close_file(signals).await;
+        if let Some(error) = &report.error {
+            problems.push(format!("writing failed: {error}"));
         }
-        let streams = judge_streams(&status.sources);
-        let mut outcome = streams.iter().map(|s| s.outcome).max().unwrap_or(Outcome::Failed);
-        if self.when_missing == WhenMissing::Warn && outcome == Outcome::Failed {
-            // It was asked to go on without what is missing.
-            outcome = Outcome::Lossy;
+        if let Some(error) = self.progress.sync_error() {
+            problems.push(format!("the disk did not keep what was written: {error}"));
         }
-        let events_lost = self.shared.events.stream().lost_samples();
+        for clock in status.sources.iter().flat_map(|s| &s.clocks).filter(|c| c.exchanges_lost > 0) {
+            problems
+                .push(format!("clock {}: {} exchanges are not recorded", clock.name, clock.exchanges_lost));
+        }
+        let events = &self.shared.events.stream().counters;
+        let events_lost = events.dropped.load(Relaxed).saturating_add(events.rejected.load(Relaxed));
         if events_lost > 0 {
             problems.push(format!("{events_lost} events were dropped: there were too many"));
         }
-        if let Some(error) = &report.error {
-            let unwritten = report.unwritten_samples;
-            problems
-                .push(format!("writing failed: {error}; {unwritten} samples or more are not in the file"));
-        }
-        if !problems.is_empty() {
-            outcome = outcome.max(Outcome::Lossy);
-        }
-        if end.failed {
-            outcome = Outcome::Failed;
-        }
+        let streams = judge_streams(&status.sources, report.samples.as_ref());
+        let outcome = judge(begun, &streams, &status.sources, &problems);
+        let empty = streams.iter().all(|s| s.samples_in_file == 0);
+        // Without a sample it is worth nothing, and would stand in the way of another try.
+        let removed = outcome == Outcome::Failed && empty && std::fs::remove_file(&self.path).is_ok();
         Verdict {
             outcome,
-            ended_by: end.reason,
+            begun,
+            ended_by: reason,
             problems,
             path: self.path,
-            bytes: report.bytes,
+            bytes: if removed { 0 } else { report.bytes },
             duration_s,
             stop_s: asked.elapsed().as_secs_f64(),
             streams,
@@ -434,7 +369,7 @@ impl Session {
     }
 
     /// Stop all sources at once; what went wrong with it.
-    fn stop_sources(&mut self, deadline: Instant) -> Vec<String> {
+    async fn stop_sources(&mut self, deadline: Instant) -> Vec<String> {
         for source in &self.sources {
             if let Some(instance) = &source.instance {
                 instance.stop();
@@ -442,24 +377,55 @@ impl Session {
         }
         let mut problems = Vec::new();
         for source in &mut self.sources {
+            let mut report = None;
+            if let Some(instance) = &mut source.instance {
+                report = instance.stopped();
+                while report.is_none() && Instant::now() < deadline {
+                    tokio::time::sleep(END_PERIOD).await;
+                    report = instance.stopped();
+                }
+            }
+            source.intake.close();
             let name = &source.intake.name;
-            let report = source.instance.take().map(|i| i.wait_stopped(deadline));
-            source.intake.set_open(false);
             let problem = match report {
-                None | Some(StopReport::Clean) => continue,
+                Some(StopReport::Clean) => continue,
                 // Its failure to start has been told before.
-                Some(StopReport::Failed(_)) if source.intake.state().0 == State::Failed => continue,
+                Some(StopReport::Failed(_)) if !source.started => continue,
                 Some(StopReport::Failed(reason)) => format!("source {name}: {reason}"),
-                Some(StopReport::Hung) => {
-                    format!(
-                        "source {name} did not stop within {} ms and was left behind",
-                        STOP_DEADLINE.as_millis()
-                    )
+                None => {
+                    let after_ms = STOP_DEADLINE.as_millis();
+                    format!("source {name} did not stop within {after_ms} ms and was left behind")
                 }
             };
             self.shared.events.write("error", name, "", json!({"text": problem}));
             problems.push(problem);
         }
         problems
+    }
+
+    /// Have the writer write what is left and the footers, however long the disk
+    /// takes, unless a second signal says that this is too long.
+    async fn close_file(&mut self, signals: &mut StopSignals) -> WriterReport {
+        self.writer.finish();
+        let begun = Instant::now();
+        let mut told = false;
+        loop {
+            if let Some(report) = self.writer.report(Duration::ZERO) {
+                return report;
+            }
+            if begun.elapsed() > SLOW_CLOSE && !told {
+                told = true;
+                let text = "the disk is slow: still closing the file; stop once more to give up waiting";
+                self.shared.notices.send(Level::Warning, "", text);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(END_PERIOD) => {}
+                signal = signals.next() => {
+                    let bytes = self.progress.written_bytes.load(Relaxed);
+                    let error = format!("gave up waiting for the disk ({signal}); the file may lack its end and its footers");
+                    return WriterReport { bytes, error: Some(error), samples: None };
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use lockstep_platform::seconds;
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 use super::alarms::Alarm;
 use super::clock::ClockIntake;
-use super::intake::{SourceIntake, State};
+use super::intake::SourceIntake;
+use super::state::State;
 use super::stream::StreamIntake;
 
 /// How far the recording is.
@@ -19,7 +21,7 @@ use super::stream::StreamIntake;
 pub enum Phase {
     /// Not every required stream has a sample on the disk.
     Starting,
-    /// All of them have.
+    /// All of them have, or it was decided to go without those that are missing.
     Recording,
     /// Sources are being stopped and the file closed.
     Stopping,
@@ -80,6 +82,10 @@ pub struct SourceStatus {
     pub reason: String,
     /// Part of its queue that is full, 0 to 1.
     pub queue_fill: f64,
+    /// Samples missing that are of no stream in particular.
+    pub lost_of_no_stream: u64,
+    /// Gaps of unknown size likewise.
+    pub gaps_of_no_stream: u64,
     /// Its streams.
     pub streams: Vec<StreamStatus>,
     /// Its clocks.
@@ -91,6 +97,8 @@ pub struct SourceStatus {
 pub struct StreamStatus {
     /// Its name.
     pub name: String,
+    /// Its own state, where the source says one for it.
+    pub state: State,
     /// Its id in the file.
     pub stream_id: u32,
     /// Its format.
@@ -126,14 +134,30 @@ pub struct StreamStatus {
 impl StreamStatus {
     /// Samples known to be missing from the file.
     pub fn lost_samples(&self) -> u64 {
-        self.dropped + self.rejected + self.lost
+        self.dropped.saturating_add(self.rejected).saturating_add(self.lost)
     }
 
     /// Whether anything is known to be missing.
     pub fn lost_anything(&self) -> bool {
         self.lost_samples() > 0 || self.gaps_of_unknown_size > 0
     }
+
+    /// How long samples of a regular stream may stay away: a few seconds, or some
+    /// of its sampling intervals. `None`: it is irregular.
+    pub fn patience_s(&self) -> Option<f64> {
+        (self.nominal_rate_hz > 0.0).then(|| STALE_S.max(STALE_INTERVALS / self.nominal_rate_hz))
+    }
+
+    /// For how long a regular stream has been silent, if that is too long.
+    pub fn silent_for_s(&self) -> Option<f64> {
+        self.newest_age_s.filter(|age_s| self.patience_s().is_some_and(|patience_s| *age_s > patience_s))
+    }
 }
+
+/// A regular stream must not pause longer than this...
+const STALE_S: f64 = 3.0;
+/// ... nor longer than this many of its sampling intervals.
+const STALE_INTERVALS: f64 = 15.0;
 
 /// What is known of a clock.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -150,6 +174,12 @@ pub struct ClockStatus {
     pub age_s: Option<f64>,
     /// Exchanges recorded.
     pub exchanges: u64,
+    /// Exchanges that were measured and not recorded.
+    pub exchanges_lost: u64,
+    /// Streams it stamps.
+    pub streams: usize,
+    /// Seconds since the clock was first seen here.
+    pub known_for_s: f64,
     /// Offsets recorded.
     pub offsets: u64,
     /// Bursts without a usable exchange.
@@ -163,15 +193,33 @@ pub const RATE_WINDOW_S: f64 = 10.0;
 /// Rates are unknown before they can be taken over this time.
 const SHORTEST_WINDOW_S: f64 = 1.0;
 
-/// The rate of a growing count over the last [`RATE_WINDOW_S`], taken between
+/// The rate of a growing count over its last seconds, taken between
 /// the instants at which it grew, so that a pause shorter than the window shows
 /// as age and not as a lower rate.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RateMeter {
+    window_s: f64,
     points: VecDeque<(f64, u64)>,
 }
 
+impl Default for RateMeter {
+    fn default() -> Self {
+        Self::over(RATE_WINDOW_S)
+    }
+}
+
 impl RateMeter {
+    /// A meter over the last `window_s` seconds.
+    pub fn over(window_s: f64) -> Self {
+        Self { window_s, points: VecDeque::new() }
+    }
+
+    /// A meter for a stream of this nominal rate: at least ten samples are in its window.
+    pub fn of_stream(nominal_rate_hz: f64) -> Self {
+        let interval_s = if nominal_rate_hz > 0.0 { 1.0 / nominal_rate_hz } else { 0.0 };
+        Self::over(RATE_WINDOW_S.max(10.0 * interval_s))
+    }
+
     /// At time `at_s` the count is `count`, as of `grown_s`; its rate a second,
     /// or `None` while it is not known.
     pub fn update(&mut self, at_s: f64, grown_s: f64, count: u64) -> Option<f64> {
@@ -179,11 +227,11 @@ impl RateMeter {
             self.points.push_back((grown_s, count));
         }
         // Keep one point that is older than the window.
-        while self.points.get(1).is_some_and(|p| at_s - p.0 >= RATE_WINDOW_S) {
+        while self.points.get(1).is_some_and(|p| at_s - p.0 >= self.window_s) {
             self.points.pop_front();
         }
         let ((from_s, from), (to_s, to)) = (*self.points.front()?, *self.points.back()?);
-        if at_s - to_s > RATE_WINDOW_S {
+        if at_s - to_s > self.window_s {
             return Some(0.0);
         }
         let span_s = to_s - from_s;
@@ -200,6 +248,8 @@ pub fn label(source: &str, stream: &str) -> String {
 #[derive(Debug, Default)]
 pub struct Meters {
     streams: HashMap<u32, StreamMeter>,
+    /// When a clock was first seen, by the id of its companion stream.
+    clocks: HashMap<u32, f64>,
     /// Growth of the file.
     pub file: RateMeter,
 }
@@ -215,7 +265,24 @@ impl Meters {
     /// How `source` is doing at `at_s`.
     pub fn source(&mut self, source: &SourceIntake, plugin: &str, at_s: f64) -> SourceStatus {
         let (state, reason) = source.state();
+        let of_no_stream = &source.unattributed;
+        let clocks = source.clocks.iter().map(|clock| {
+            let first_seen_s = *self.clocks.entry(clock.companion.id).or_insert(at_s);
+            let stamps =
+                |s: &&Arc<StreamIntake>| s.spec.clock.as_ref().is_some_and(|c| Arc::ptr_eq(c, clock));
+            ClockStatus {
+                streams: source.streams.iter().filter(stamps).count(),
+                known_for_s: at_s - first_seen_s,
+                ..clock_status(clock, at_s)
+            }
+        });
+        let clocks = clocks.collect();
         SourceStatus {
+            lost_of_no_stream: of_no_stream
+                .lost
+                .load(Relaxed)
+                .saturating_add(of_no_stream.rejected.load(Relaxed)),
+            gaps_of_no_stream: of_no_stream.gaps_of_unknown_size.load(Relaxed),
             name: source.name.clone(),
             plugin: plugin.to_owned(),
             required: source.required,
@@ -223,7 +290,7 @@ impl Meters {
             reason,
             queue_fill: source.budget.fill(),
             streams: source.streams.iter().map(|s| self.stream(s, at_s)).collect(),
-            clocks: source.clocks.iter().map(|c| clock(c, at_s)).collect(),
+            clocks,
         }
     }
 
@@ -233,11 +300,12 @@ impl Meters {
         let c = &stream.counters;
         let samples = c.received.load(Relaxed);
         if samples > 0 {
-            meter.rate.get_or_insert_default();
+            meter.rate.get_or_insert_with(|| RateMeter::of_stream(stream.spec.nominal_rate_hz));
         }
         let newest_ns = c.newest_ns.load(Relaxed);
         StreamStatus {
             name: stream.spec.name.clone(),
+            state: stream.state.get().0,
             stream_id: stream.id,
             format: stream.spec.format.name(),
             channel_count: stream.spec.channel_count,
@@ -257,7 +325,8 @@ impl Meters {
     }
 }
 
-fn clock(clock: &ClockIntake, at_s: f64) -> ClockStatus {
+fn clock_status(clock: &ClockIntake, at_s: f64) -> ClockStatus {
+    let lost = &clock.companion.counters;
     let summary = clock.summary();
     let newest = summary.newest;
     ClockStatus {
@@ -267,6 +336,9 @@ fn clock(clock: &ClockIntake, at_s: f64) -> ClockStatus {
         bound_s: newest.map(|(m, _)| m.bound_s),
         age_s: newest.map(|(_, when_s)| (at_s - when_s).max(0.0)),
         exchanges: summary.exchanges,
+        exchanges_lost: lost.dropped.load(Relaxed).saturating_add(lost.rejected.load(Relaxed)),
+        streams: 0,
+        known_for_s: 0.0,
         offsets: summary.offsets,
         useless_bursts: summary.useless_bursts,
         resets: summary.resets,
@@ -291,6 +363,75 @@ pub fn start_progress(sources: &[SourceStatus]) -> (usize, usize, Vec<String>) {
         }
     }
     (on_disk, required, missing)
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! Statuses for tests.
+
+    use super::*;
+
+    /// A regular stream of 100 Hz that has sent 1000 samples.
+    pub(crate) fn stream(name: &str) -> StreamStatus {
+        StreamStatus {
+            name: name.to_owned(),
+            state: State::Idle,
+            stream_id: 2,
+            format: "float32",
+            channel_count: 8,
+            nominal_rate_hz: 100.0,
+            effective_rate_hz: Some(100.0),
+            samples: 1000,
+            dropped: 0,
+            rejected: 0,
+            lost: 0,
+            gaps_of_unknown_size: 0,
+            timestamps_back: 0,
+            newest_age_s: Some(0.0),
+            known_for_s: 10.0,
+            on_disk: true,
+            clock: None,
+        }
+    }
+
+    /// A required source with one such stream of its own name.
+    pub(crate) fn source(name: &str, state: State) -> SourceStatus {
+        SourceStatus {
+            name: name.to_owned(),
+            plugin: "udp".to_owned(),
+            required: true,
+            state,
+            reason: String::new(),
+            queue_fill: 0.0,
+            lost_of_no_stream: 0,
+            gaps_of_no_stream: 0,
+            streams: vec![stream(name)],
+            clocks: Vec::new(),
+        }
+    }
+
+    /// A recording of these sources.
+    pub(crate) fn status(at_s: f64, sources: Vec<SourceStatus>) -> Status {
+        let file = FileStatus {
+            path: "a.xdf".into(),
+            bytes: 0,
+            bytes_on_disk: 0,
+            bytes_per_s: None,
+            free_bytes: None,
+            time_left_s: None,
+        };
+        Status {
+            phase: Phase::Recording,
+            at_s,
+            elapsed_s: at_s,
+            on_disk: sources.len(),
+            required: sources.len(),
+            missing: Vec::new(),
+            file,
+            sources,
+            alarms: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use lockstep_xdf::{ChannelFormat, EncodeError, SampleBlock, SampleEncoder};
 use parking_lot::Mutex;
 
 use super::clock::ClockIntake;
+use super::state::StateCell;
 
 /// A bound, in bytes, on what one source may have waiting for the writer.
 #[derive(Debug)]
@@ -23,8 +24,14 @@ impl Budget {
         Arc::new(Self { limit_bytes, used_bytes: AtomicUsize::new(0) })
     }
 
-    fn has_room_for(&self, bytes: usize) -> bool {
-        self.used_bytes.load(Relaxed).saturating_add(bytes) <= self.limit_bytes
+    /// Take `bytes` of the bound, if there are as many left.
+    fn reserve(&self, bytes: usize) -> bool {
+        let limited = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit_bytes);
+        self.used_bytes.fetch_update(Relaxed, Relaxed, limited).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.used_bytes.fetch_sub(bytes, Relaxed);
     }
 
     /// Part of the bound that is used, 0 to 1.
@@ -47,6 +54,8 @@ pub enum Role {
 /// What a stream is, settled when it is added.
 #[derive(Debug)]
 pub struct StreamSpec {
+    /// Name of its source; empty: the recorder's own.
+    pub source: String,
     /// Name, unique within its source.
     pub name: String,
     /// XDF's `type`.
@@ -68,8 +77,6 @@ pub struct StreamSpec {
 pub struct Counters {
     /// Samples taken in.
     pub received: AtomicU64,
-    /// Samples handed to the operating system.
-    pub written: AtomicU64,
     /// Samples dropped because the queue was full.
     pub dropped: AtomicU64,
     /// Samples refused because they could not be recorded (wrong sizes, stamps that are no numbers).
@@ -98,6 +105,14 @@ pub enum Push {
     Dropped,
     /// Cannot be recorded: counted as rejected.
     Rejected(Rejected),
+    /// The source has stopped: not recorded, and not counted as received.
+    Closed,
+}
+
+/// Add to a count that never wraps.
+pub fn count(counter: &AtomicU64, more: u64) {
+    // The closure always gives a value, so there is no failure to tell.
+    let _ = counter.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_add(more)));
 }
 
 /// Why samples cannot be recorded.
@@ -128,6 +143,7 @@ struct Buffer {
     last_timestamp_s: f64,
     full: VecDeque<SampleBlock>,
     spare: Vec<SampleBlock>,
+    closed: bool,
 }
 
 impl Buffer {
@@ -149,6 +165,8 @@ pub struct StreamIntake {
     pub header_xml: String,
     /// What was counted.
     pub counters: Counters,
+    /// Its state, where the source says one for it.
+    pub state: StateCell,
     budget: Arc<Budget>,
     buffer: Mutex<Buffer>,
 }
@@ -162,8 +180,17 @@ impl StreamIntake {
             last_timestamp_s: f64::NEG_INFINITY,
             full: VecDeque::new(),
             spare: Vec::new(),
+            closed: false,
         });
-        Self { id, spec, header_xml, counters: Counters::default(), budget, buffer }
+        Self {
+            id,
+            spec,
+            header_xml,
+            counters: Counters::default(),
+            state: StateCell::default(),
+            budget,
+            buffer,
+        }
     }
 
     /// Take in samples of a numeric format: a stamp each, values sample-major in
@@ -188,19 +215,24 @@ impl StreamIntake {
         now_ns: i64,
         encode: impl FnOnce(&mut SampleEncoder) -> Result<(), EncodeError>,
     ) -> Push {
-        let count = timestamps_s.len() as u64;
+        let samples = timestamps_s.len() as u64;
         if let Some(index) = timestamps_s.iter().position(|t| !t.is_finite()) {
-            self.counters.rejected.fetch_add(count, Relaxed);
+            count(&self.counters.rejected, samples);
             return Push::Rejected(Rejected::Stamp { index, value: timestamps_s[index] });
         }
-        if !self.budget.has_room_for(at_most_bytes) {
-            self.counters.dropped.fetch_add(count, Relaxed);
+        if !self.budget.reserve(at_most_bytes) {
+            count(&self.counters.dropped, samples);
             return Push::Dropped;
         }
         let mut buffer = self.buffer.lock();
+        if buffer.closed {
+            self.budget.release(at_most_bytes);
+            return Push::Closed;
+        }
         let before = buffer.encoder.pending_bytes();
         if let Err(error) = encode(&mut buffer.encoder) {
-            self.counters.rejected.fetch_add(count, Relaxed);
+            self.budget.release(at_most_bytes);
+            count(&self.counters.rejected, samples);
             return Push::Rejected(error.into());
         }
         let after = buffer.encoder.pending_bytes();
@@ -216,14 +248,21 @@ impl StreamIntake {
             let block = buffer.next_block();
             buffer.full.push_back(block);
         }
-        drop(buffer);
-        self.budget.used_bytes.fetch_add(after - before, Relaxed);
+        // All of it under the lock: the writer gives back only what was reserved, and whoever
+        // sees the samples in the file sees them counted.
+        self.budget.release(at_most_bytes.saturating_sub(after - before));
         if backwards > 0 {
-            self.counters.backwards.fetch_add(backwards, Relaxed);
+            count(&self.counters.backwards, backwards);
         }
-        self.counters.received.fetch_add(count, Relaxed);
+        self.counters.received.fetch_add(samples, Relaxed);
         self.counters.newest_ns.store(now_ns, Relaxed);
+        drop(buffer);
         Push::Queued { wake_writer }
+    }
+
+    /// Take nothing more. When this returns, nothing is on its way in.
+    pub fn close(&self) {
+        self.buffer.lock().closed = true;
     }
 
     /// Take out what waits, oldest first, for the writer.
@@ -237,7 +276,7 @@ impl StreamIntake {
 
     /// The writer is done with a block.
     pub fn give_back(&self, mut block: SampleBlock) {
-        self.budget.used_bytes.fetch_sub(block.body.len(), Relaxed);
+        self.budget.release(block.body.len());
         block.clear();
         if block.body.capacity() > 2 * BLOCK_BYTES {
             return;
@@ -247,17 +286,6 @@ impl StreamIntake {
             buffer.spare.push(block);
         }
     }
-
-    /// Samples that are known not to be in the file, of whatever cause.
-    pub fn lost_samples(&self) -> u64 {
-        let c = &self.counters;
-        c.dropped.load(Relaxed) + c.rejected.load(Relaxed) + c.lost.load(Relaxed)
-    }
-
-    /// Whether anything is known to be missing.
-    pub fn lost_anything(&self) -> bool {
-        self.lost_samples() > 0 || self.counters.gaps_of_unknown_size.load(Relaxed) > 0
-    }
 }
 
 #[cfg(test)]
@@ -266,6 +294,7 @@ mod tests {
 
     fn stream(limit_bytes: usize) -> StreamIntake {
         let spec = StreamSpec {
+            source: "src".to_owned(),
             name: "s".to_owned(),
             kind: String::new(),
             format: ChannelFormat::Int16,
@@ -310,7 +339,6 @@ mod tests {
         assert_eq!(stream.counters.received.load(Relaxed), 3);
         assert_eq!(stream.counters.dropped.load(Relaxed), 2);
         assert_eq!(stream.counters.newest_ns.load(Relaxed), 7);
-        assert!(stream.lost_anything());
     }
 
     #[test]
@@ -334,5 +362,62 @@ mod tests {
         stream.push_numbers(&[3.0, 3.0, 9.0], &[0; 12], 0);
         assert_eq!(stream.counters.backwards.load(Relaxed), 2);
         assert_eq!(taken(&stream)[0].sample_count, 5);
+    }
+}
+
+#[cfg(test)]
+mod race {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// The writer gives blocks back while others push: with room for everything, nothing may be
+    /// dropped, and in the end all room is free again.
+    #[test]
+    fn concurrent_pushes_and_give_backs_never_drop_while_there_is_room() {
+        let budget = Budget::new(64 << 20);
+        let streams: Vec<Arc<StreamIntake>> = (0..4)
+            .map(|id| {
+                let spec = StreamSpec {
+                    source: String::new(),
+                    name: format!("s{id}"),
+                    kind: String::new(),
+                    format: ChannelFormat::Int8,
+                    channel_count: 1,
+                    nominal_rate_hz: 0.0,
+                    clock: None,
+                    role: Role::Data,
+                };
+                Arc::new(StreamIntake::new(id, spec, String::new(), Arc::clone(&budget)))
+            })
+            .collect();
+        let pushes = 20_000u64;
+        std::thread::scope(|scope| {
+            for stream in &streams {
+                scope.spawn(move || {
+                    for i in 0..pushes {
+                        let push = stream.push_numbers(&[i as f64], &[0], 1);
+                        assert!(matches!(push, Push::Queued { .. }), "{push:?}");
+                    }
+                    stream.close();
+                    assert_eq!(stream.push_numbers(&[0.0], &[0], 1), Push::Closed);
+                });
+            }
+            scope.spawn(|| {
+                let mut seen = 0;
+                let mut blocks = Vec::new();
+                while seen < pushes * streams.len() as u64 {
+                    for stream in &streams {
+                        stream.take(&mut blocks);
+                        for block in blocks.drain(..) {
+                            seen += block.sample_count;
+                            stream.give_back(block);
+                        }
+                    }
+                    std::thread::yield_now();
+                }
+            });
+        });
+        assert_eq!(budget.fill(), 0.0);
     }
 }

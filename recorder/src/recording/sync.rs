@@ -5,12 +5,10 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-
-use super::notice::{Level, Notices};
+use parking_lot::Mutex;
 
 /// Between two syncs, once the recording has started.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -28,21 +26,42 @@ pub struct Progress {
     pub eager: AtomicBool,
     /// Writing has failed; what comes is lost.
     pub failed: AtomicBool,
+    sync_error: Mutex<Option<String>>,
 }
 
-/// The thread that syncs. Dropping it ends it.
+impl Progress {
+    /// A sync was answered. One failure is final: the system tells it only once,
+    /// and what it could not keep may be lost though later syncs succeed.
+    pub fn synced(&self, result: io::Result<()>, bytes: u64) {
+        let mut error = self.sync_error.lock();
+        match (result, &*error) {
+            (Ok(()), None) => self.synced_bytes.store(bytes, Relaxed),
+            (Err(e), None) => *error = Some(e.to_string()),
+            (_, Some(_)) => {}
+        }
+    }
+
+    /// Why the disk did not keep something, if it did not.
+    pub fn sync_error(&self) -> Option<String> {
+        self.sync_error.lock().clone()
+    }
+}
+
+/// The thread that syncs. Dropping it ends it, without waiting: a sync that
+/// hangs on a broken disk must not hold up the end.
 #[derive(Debug)]
 pub struct Syncer {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _stop: Sender<()>,
 }
 
 impl Syncer {
     /// Sync `file` from now on.
-    pub fn start(file: File, progress: Arc<Progress>, notices: Notices) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When no thread can be had.
+    pub fn start(file: File, progress: Arc<Progress>) -> io::Result<Self> {
         let (stop, stopped) = bounded::<()>(1);
-        let thread = std::thread::Builder::new().name("lockstep-sync".to_owned()).spawn(move || {
-            let mut complained = false;
+        std::thread::Builder::new().name("lockstep-sync".to_owned()).spawn(move || {
             loop {
                 let period = if progress.eager.load(Relaxed) { EAGER_PERIOD } else { PERIOD };
                 if !matches!(stopped.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
@@ -50,32 +69,26 @@ impl Syncer {
                 }
                 // Read before the sync: what is written during it may not be covered.
                 let written = progress.written_bytes.load(Relaxed);
-                if written == progress.synced_bytes.load(Relaxed) {
-                    continue;
-                }
-                match file.sync_data() {
-                    Ok(()) => progress.synced_bytes.store(written, Relaxed),
-                    Err(e) if !complained => {
-                        complained = true;
-                        notices.send(
-                            Level::Error,
-                            "",
-                            format!("the disk does not confirm what was written: {e}"),
-                        );
-                    }
-                    Err(_) => {}
+                if written != progress.synced_bytes.load(Relaxed) {
+                    progress.synced(file.sync_data(), written);
                 }
             }
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { _stop: stop })
     }
 }
 
-impl Drop for Syncer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_sync_is_never_forgotten() {
+        let progress = Progress::default();
+        progress.synced(Ok(()), 10);
+        progress.synced(Err(io::Error::other("the disk is broken")), 20);
+        progress.synced(Ok(()), 30);
+        assert_eq!(progress.synced_bytes.load(Relaxed), 10);
+        assert_eq!(progress.sync_error().as_deref(), Some("the disk is broken"));
     }
 }

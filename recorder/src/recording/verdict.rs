@@ -1,10 +1,12 @@
-//! What became of a recording: a word for each stream and one for the whole.
+//! What became of a recording: a word for each stream and one for the whole,
+//! judged by what is in the file.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::intake::State;
+use super::state::State;
 use super::status::{SourceStatus, StreamStatus};
 
 /// What became of the recording, as the exit code tells it.
@@ -37,10 +39,14 @@ pub struct StreamVerdict {
     pub source: String,
     /// Its name, or that of the source that had none.
     pub stream: String,
-    /// What became of it.
+    /// What became of it: complete or lossy.
     pub outcome: Outcome,
+    /// Nothing is missing, but someone should read the text.
+    pub note: bool,
     /// In words.
     pub text: String,
+    /// Samples in the file.
+    pub samples_in_file: u64,
     /// Its last status; `None` when the source never had a stream.
     pub status: Option<StreamStatus>,
 }
@@ -50,13 +56,15 @@ pub struct StreamVerdict {
 pub struct Verdict {
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether it had begun: every required stream had a sample on the disk.
+    pub begun: bool,
     /// Why it ended.
     pub ended_by: String,
     /// What else went wrong: writing, stopping.
     pub problems: Vec<String>,
     /// Where it is.
     pub path: PathBuf,
-    /// Size of the file.
+    /// Size of the file; 0: it held no sample and was removed.
     pub bytes: u64,
     /// Seconds from the start of the sources to the request to stop.
     pub duration_s: f64,
@@ -68,29 +76,62 @@ pub struct Verdict {
     pub sources: Vec<SourceStatus>,
 }
 
-/// What became of the streams of `sources`.
-pub fn judge_streams(sources: &[SourceStatus]) -> Vec<StreamVerdict> {
+/// Judge the whole: `begun` says whether the start was completed.
+pub fn judge(
+    begun: bool,
+    streams: &[StreamVerdict],
+    sources: &[SourceStatus],
+    problems: &[String],
+) -> Outcome {
+    let has_data = |required_only: bool| {
+        streams.iter().any(|s| {
+            let required = sources.iter().any(|source| source.required && source.name == s.source);
+            s.samples_in_file > 0 && (required || !required_only)
+        })
+    };
+    if !begun || !has_data(sources.iter().any(|s| s.required)) {
+        return Outcome::Failed;
+    }
+    let worst = streams.iter().map(|s| s.outcome).max().unwrap_or(Outcome::Complete);
+    if problems.is_empty() { worst } else { worst.max(Outcome::Lossy) }
+}
+
+/// Judge the streams of `sources`; `in_file` is the number of samples in the file
+/// by stream id, `None` when nobody knows (which is a problem of its own).
+pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64>>) -> Vec<StreamVerdict> {
     let mut verdicts = Vec::new();
     for source in sources {
+        let because = if source.reason.is_empty() { String::new() } else { format!(" ({})", source.reason) };
+        let of_source = |outcome, text| StreamVerdict {
+            source: source.name.clone(),
+            stream: source.name.clone(),
+            outcome,
+            note: outcome == Outcome::Complete,
+            text,
+            samples_in_file: 0,
+            status: None,
+        };
         if source.streams.is_empty() {
-            let outcome = if source.required { Outcome::Failed } else { Outcome::Lossy };
-            let because =
-                if source.reason.is_empty() { String::new() } else { format!(" ({})", source.reason) };
-            verdicts.push(StreamVerdict {
-                source: source.name.clone(),
-                stream: source.name.clone(),
-                outcome,
-                text: format!("never had a stream{because}"),
-                status: None,
-            });
+            let outcome = if source.required { Outcome::Lossy } else { Outcome::Complete };
+            verdicts.push(of_source(outcome, format!("never had a stream{because}")));
+        }
+        if source.lost_of_no_stream > 0 || source.gaps_of_no_stream > 0 {
+            let (lost, gaps) = (source.lost_of_no_stream, source.gaps_of_no_stream);
+            let text =
+                format!("of no stream in particular: {lost} samples lost, {gaps} gaps of unknown size");
+            verdicts.push(of_source(Outcome::Lossy, text));
         }
         for stream in &source.streams {
-            let (outcome, text) = judge(source, stream);
+            let counted = in_file.map(|counts| counts.get(&stream.stream_id).copied().unwrap_or(0));
+            let samples_in_file = counted.unwrap_or(stream.samples);
+            let (outcome, note, text) = judge_stream(source, stream, samples_in_file, &because);
             verdicts.push(StreamVerdict {
                 source: source.name.clone(),
                 stream: stream.name.clone(),
                 outcome,
+                note,
                 text,
+                samples_in_file,
                 status: Some(stream.clone()),
             });
         }
@@ -98,33 +139,124 @@ pub fn judge_streams(sources: &[SourceStatus]) -> Vec<StreamVerdict> {
     verdicts
 }
 
-fn judge(source: &SourceStatus, stream: &StreamStatus) -> (Outcome, String) {
-    if stream.samples == 0 && source.required {
-        return (Outcome::Failed, "EMPTY: it never sent a sample".to_owned());
-    }
+fn judge_stream(
+    source: &SourceStatus,
+    stream: &StreamStatus,
+    in_file: u64,
+    because: &str,
+) -> (Outcome, bool, String) {
+    let unwritten = stream.samples.saturating_sub(in_file);
     let causes = [
         (stream.lost, "lost before they reached the recorder"),
         (stream.dropped, "dropped: the queue was full"),
         (stream.rejected, "rejected: they could not be recorded"),
+        (unwritten, "received and not in the file: writing failed"),
     ];
-    let mut parts: Vec<String> =
+    let mut missing: Vec<String> =
         causes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} samples {what}")).collect();
     if stream.gaps_of_unknown_size > 0 {
-        parts.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
+        missing.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
     }
-    if source.state == State::Failed {
-        // It was sending, and what it would have sent after that is missing.
-        parts.push(format!("the source failed: {}", source.reason));
+    if stream.samples == 0 && source.required {
+        missing.push("EMPTY: it never sent a sample".to_owned());
     }
-    if !parts.is_empty() {
-        return (Outcome::Lossy, parts.join("; "));
-    }
-    let text = match stream.samples {
-        0 => "no sample (not required)".to_owned(),
-        _ if stream.timestamps_back > 0 => {
-            format!("complete; {} timestamps go back", stream.timestamps_back)
+    match source.state {
+        State::Lost => missing.push(format!("the device was gone at the end{because}")),
+        State::Failed => missing.push(format!("the source had failed at the end{because}")),
+        State::Finished => {}
+        _ if stream.state.is_silent() => {}
+        _ => {
+            if let Some(age_s) = stream.silent_for_s() {
+                missing.push(format!("silent for the last {age_s:.0} s"));
+            }
         }
-        _ => "complete".to_owned(),
+    }
+    if !missing.is_empty() {
+        return (Outcome::Lossy, false, missing.join("; "));
+    }
+    let mut notes = Vec::new();
+    if stream.samples == 0 {
+        notes.push("no sample came (not required)".to_owned());
+    }
+    if stream.timestamps_back > 0 {
+        notes.push(format!("{} timestamps go back", stream.timestamps_back));
+    }
+    let clock = stream.clock.as_ref().and_then(|name| source.clocks.iter().find(|c| c.name == *name));
+    if clock.is_some_and(|c| c.offsets == 0) {
+        notes.push("its clock was never measured: its stamps cannot be placed on recorder time".to_owned());
+    }
+    let text = match (notes.is_empty(), stream.samples) {
+        (true, _) => "complete".to_owned(),
+        (false, 0) => notes.join("; "),
+        (false, _) => format!("complete; {}", notes.join("; ")),
     };
-    (Outcome::Complete, text)
+    (Outcome::Complete, !notes.is_empty(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::status::sample::source;
+
+    /// The verdict over these sources when everything received was written.
+    fn verdict(sources: &[SourceStatus], problems: &[String]) -> (Outcome, Vec<StreamVerdict>) {
+        let streams = judge_streams(sources, None);
+        (judge(true, &streams, sources, problems), streams)
+    }
+
+    #[test]
+    fn all_there_is_complete() {
+        let (outcome, streams) = verdict(&[source("eeg", State::Streaming)], &[]);
+        assert_eq!((outcome, streams[0].text.as_str()), (Outcome::Complete, "complete"));
+        assert_eq!(outcome.exit_code(), 0);
+    }
+
+    #[test]
+    fn every_kind_of_loss_is_lossy() {
+        type Harm = fn(&mut SourceStatus);
+        let harms: [Harm; 9] = [
+            |s| s.streams[0].lost = 1,
+            |s| s.streams[0].dropped = 1,
+            |s| s.streams[0].rejected = u64::MAX,
+            |s| s.streams[0].gaps_of_unknown_size = 1,
+            |s| s.streams[0].newest_age_s = Some(60.0),
+            |s| s.lost_of_no_stream = 1,
+            |s| s.gaps_of_no_stream = 1,
+            |s| s.state = State::Lost,
+            |s| s.state = State::Failed,
+        ];
+        for (i, harm) in harms.iter().enumerate() {
+            let mut harmed = source("eeg", State::Streaming);
+            harm(&mut harmed);
+            assert_eq!(verdict(&[harmed], &[]).0, Outcome::Lossy, "harm {i}");
+        }
+        assert_eq!(verdict(&[source("eeg", State::Streaming)], &["x".to_owned()]).0, Outcome::Lossy);
+    }
+
+    #[test]
+    fn it_is_judged_by_the_file_and_not_by_what_was_received() {
+        let sources = [source("eeg", State::Streaming)];
+        let streams = judge_streams(&sources, Some(&HashMap::from([(2, 990)])));
+        assert_eq!(streams[0].outcome, Outcome::Lossy);
+        assert!(streams[0].text.contains("10 samples received and not in the file"), "{}", streams[0].text);
+        let nothing = judge_streams(&sources, Some(&HashMap::new()));
+        assert_eq!(judge(true, &nothing, &sources, &[]), Outcome::Failed);
+    }
+
+    #[test]
+    fn hours_of_data_are_not_failed_because_the_device_was_unplugged_at_the_end() {
+        assert_eq!(verdict(&[source("eeg", State::Failed)], &[]).0, Outcome::Lossy);
+    }
+
+    #[test]
+    fn one_required_source_that_never_came_is_a_loss_when_another_has_data() {
+        let mut empty = source("imu", State::Connecting);
+        empty.streams.clear();
+        let (outcome, streams) = verdict(&[source("eeg", State::Streaming), empty.clone()], &[]);
+        assert_eq!(outcome, Outcome::Lossy);
+        assert!(streams[1].text.contains("never had a stream"));
+        empty.required = false;
+        let (outcome, streams) = verdict(&[source("eeg", State::Streaming), empty], &[]);
+        assert_eq!((outcome, streams[1].note), (Outcome::Complete, true), "not required: a note");
+    }
 }

@@ -1,20 +1,21 @@
 //! The writer: a thread that moves encoded samples into the file, and closes it
 //! with its footers.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use lockstep_clock::Measurement;
 use lockstep_xdf::{Element, SampleBlock, StreamFooter, encode};
 use serde_json::json;
 
 use super::intake::Shared;
 use super::notice::Level;
+use super::output::Output;
 use super::stream::{Role, StreamIntake};
 use super::sync::Progress;
 
@@ -22,115 +23,135 @@ use super::sync::Progress;
 const PERIOD: Duration = Duration::from_millis(100);
 /// Between two boundary chunks, at which readers of damaged files find their way back.
 const BOUNDARY_PERIOD: Duration = Duration::from_secs(10);
-/// Blocks from this size on are written directly instead of being gathered.
-const DIRECT_BYTES: usize = 64 << 10;
+
+/// Samples of one stream that went into the file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    count: u64,
+    first_timestamp_s: Option<f64>,
+    last_timestamp_s: Option<f64>,
+}
+
+impl Tally {
+    fn add(&mut self, more: &Self) {
+        self.count += more.count;
+        self.first_timestamp_s = self.first_timestamp_s.or(more.first_timestamp_s);
+        self.last_timestamp_s = more.last_timestamp_s.or(self.last_timestamp_s);
+    }
+}
 
 /// What the writer keeps of one stream.
 #[derive(Debug)]
 struct StreamInFile {
     intake: Arc<StreamIntake>,
-    sample_count: u64,
-    first_timestamp_s: Option<f64>,
-    last_timestamp_s: Option<f64>,
-    offsets: Vec<(f64, f64)>,
+    in_file: Tally,
+    /// Clock offsets written for it.
+    offsets: usize,
     /// Length of the file when its first samples were in it.
     first_samples_end: Option<u64>,
-    dropped_reported: u64,
-    rejected_reported: u64,
-    backwards_reported: u64,
+    reported: Reported,
 }
 
-impl StreamInFile {
-    fn new(intake: Arc<StreamIntake>) -> Self {
-        Self {
-            intake,
-            sample_count: 0,
-            first_timestamp_s: None,
-            last_timestamp_s: None,
-            offsets: Vec::new(),
-            first_samples_end: None,
-            dropped_reported: 0,
-            rejected_reported: 0,
-            backwards_reported: 0,
-        }
-    }
+/// Losses of a stream that are in the event stream already.
+#[derive(Debug, Default)]
+struct Reported {
+    dropped: u64,
+    rejected: u64,
+    backwards: u64,
 }
 
 /// How the file ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WriterReport {
     /// Bytes in the file.
     pub bytes: u64,
     /// What failed, if writing did.
     pub error: Option<String>,
-    /// Samples that were taken in and are not in the file because writing failed.
-    pub unwritten_samples: u64,
+    /// Samples in the file, by stream id; `None`: nobody knows.
+    pub samples: Option<HashMap<u32, u64>>,
 }
 
 /// The writing thread.
 #[derive(Debug)]
 pub struct Writer {
-    thread: JoinHandle<WriterReport>,
+    finish: Sender<()>,
+    report: Receiver<WriterReport>,
 }
 
 impl Writer {
-    /// Start to write into `file`, which is empty. `wake` wakes it before its
-    /// time; a message on `finish` (or the end of its sender) closes the file.
+    /// Start to write into `file`, which is empty. `wake` wakes the writer before its time.
     ///
     /// # Errors
     /// When the file header cannot be written or no thread can be had.
     pub fn start(
-        mut file: File,
+        file: File,
         file_header_xml: &str,
         shared: Arc<Shared>,
         progress: Arc<Progress>,
         wake: Receiver<()>,
-        finish: Receiver<()>,
     ) -> io::Result<Self> {
-        let mut header = Vec::new();
-        encode::file_header(&mut header, file_header_xml);
-        file.write_all(&header)?;
-        progress.written_bytes.store(header.len() as u64, Relaxed);
+        let mut output = Output::new(file, Arc::clone(&progress));
+        encode::file_header(output.chunks(), file_header_xml);
+        if !output.flush() {
+            return Err(io::Error::other(output.error().unwrap_or_default().to_owned()));
+        }
+        let (finish, finished) = bounded(1);
+        let (report_out, report) = bounded(1);
         let body = Body {
-            file,
+            output,
             shared,
             progress,
             streams: Vec::new(),
-            out: Vec::with_capacity(DIRECT_BYTES * 2),
+            gathered: Vec::new(),
             measurements: Vec::new(),
             blocks: Vec::new(),
-            error: None,
-            unwritten_samples: 0,
-            gathered_samples: 0,
         };
-        let thread = std::thread::Builder::new()
-            .name("lockstep-writer".to_owned())
-            .spawn(move || body.run(&wake, &finish))?;
-        Ok(Self { thread })
+        std::thread::Builder::new().name("lockstep-writer".to_owned()).spawn(move || {
+            // If this thread panics, the recording must not go on as if it were written.
+            let _told = FailedWhenDropped(Arc::clone(&body.progress));
+            drop(report_out.send(body.run(&wake, &finished)));
+        })?;
+        Ok(Self { finish, report })
     }
 
-    /// Wait for the end, after `finish` was told.
-    pub fn join(self) -> WriterReport {
-        self.thread.join().unwrap_or_else(|_| WriterReport {
-            bytes: 0,
-            error: Some("the writer panicked; the file has no footers".to_owned()),
-            unwritten_samples: 0,
-        })
+    /// Write what is left, the footers, and close.
+    pub fn finish(&self) {
+        // Full: it was told already.
+        let _ = self.finish.try_send(());
+    }
+
+    /// How the file ended, when it has.
+    pub fn report(&self, wait: Duration) -> Option<WriterReport> {
+        match self.report.recv_timeout(wait) {
+            Ok(report) => Some(report),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => None,
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Some(WriterReport {
+                error: Some("the writer panicked; the file has no footers".to_owned()),
+                ..WriterReport::default()
+            }),
+        }
+    }
+}
+
+struct FailedWhenDropped(Arc<Progress>);
+
+impl Drop for FailedWhenDropped {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Relaxed);
+        }
     }
 }
 
 struct Body {
-    file: File,
+    output: Output,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
     streams: Vec<StreamInFile>,
-    out: Vec<u8>,
+    /// Samples that are gathered and not yet written: of which stream (by index), and how many.
+    gathered: Vec<(usize, Tally)>,
     measurements: Vec<Measurement>,
     blocks: Vec<SampleBlock>,
-    error: Option<String>,
-    unwritten_samples: u64,
-    /// Samples in `out` that are not yet written.
-    gathered_samples: u64,
 }
 
 impl Body {
@@ -148,7 +169,7 @@ impl Body {
             self.drain();
             if Instant::now() >= next_boundary {
                 next_boundary += BOUNDARY_PERIOD;
-                encode::boundary(&mut self.out);
+                encode::boundary(self.output.chunks());
                 self.flush();
             }
         }
@@ -158,8 +179,14 @@ impl Body {
     /// Move all that waits into the file.
     fn drain(&mut self) {
         for intake in self.shared.streams.iter().skip(self.streams.len()) {
-            encode::stream_header(&mut self.out, intake.id, &intake.header_xml);
-            self.streams.push(StreamInFile::new(Arc::clone(intake)));
+            encode::stream_header(self.output.chunks(), intake.id, &intake.header_xml);
+            self.streams.push(StreamInFile {
+                intake: Arc::clone(intake),
+                in_file: Tally::default(),
+                offsets: 0,
+                first_samples_end: None,
+                reported: Reported::default(),
+            });
         }
         for index in 0..self.streams.len() {
             self.drain_samples(index);
@@ -179,33 +206,15 @@ impl Body {
         let mut blocks = std::mem::take(&mut self.blocks);
         self.streams[index].intake.take(&mut blocks);
         for block in blocks.drain(..) {
-            self.write_block(index, &block);
+            let SampleBlock { sample_count: count, first_timestamp_s, last_timestamp_s, .. } = block;
+            encode::samples_prefix(self.output.chunks(), self.streams[index].intake.id, &block);
+            self.gathered.push((index, Tally { count, first_timestamp_s, last_timestamp_s }));
+            if let Some(written) = self.output.write(&block.body) {
+                self.settle(written);
+            }
             self.streams[index].intake.give_back(block);
         }
         self.blocks = blocks;
-    }
-
-    fn write_block(&mut self, index: usize, block: &SampleBlock) {
-        let stream = &mut self.streams[index];
-        stream.sample_count += block.sample_count;
-        stream.first_timestamp_s = stream.first_timestamp_s.or(block.first_timestamp_s);
-        stream.last_timestamp_s = block.last_timestamp_s.or(stream.last_timestamp_s);
-        encode::samples_prefix(&mut self.out, stream.intake.id, block);
-        self.gathered_samples += block.sample_count;
-        if block.body.len() >= DIRECT_BYTES {
-            self.flush_with(&block.body);
-        } else {
-            self.out.extend_from_slice(&block.body);
-            if self.out.len() >= DIRECT_BYTES {
-                self.flush();
-            }
-        }
-        if self.error.is_none() {
-            let stream = &mut self.streams[index];
-            stream.intake.counters.written.fetch_add(block.sample_count, Relaxed);
-            let end = self.progress.written_bytes.load(Relaxed) + self.out.len() as u64;
-            stream.first_samples_end.get_or_insert(end);
-        }
     }
 
     /// Clock offsets measured since the last time, for this stream; a stream
@@ -214,122 +223,107 @@ impl Body {
         let stream = &mut self.streams[index];
         let Some(clock) = &stream.intake.spec.clock else { return };
         self.measurements.clear();
-        clock.offsets_from(stream.offsets.len(), &mut self.measurements);
+        clock.offsets_from(stream.offsets, &mut self.measurements);
+        stream.offsets += self.measurements.len();
         for m in &self.measurements {
-            encode::clock_offset(&mut self.out, stream.intake.id, m.device_time_s, m.offset_s);
-            stream.offsets.push((m.device_time_s, m.offset_s));
+            encode::clock_offset(self.output.chunks(), stream.intake.id, m.device_time_s, m.offset_s);
         }
     }
 
     fn flush(&mut self) {
-        self.flush_with(&[]);
+        let written = self.output.flush();
+        self.settle(written);
     }
 
-    /// Hand what is gathered, and `more`, to the operating system. After a
-    /// failure nothing more is written: the file stays as it was before it.
-    fn flush_with(&mut self, more: &[u8]) {
-        if self.error.is_none() && !(self.out.is_empty() && more.is_empty()) {
-            let written = self.file.write_all(&self.out).and_then(|()| self.file.write_all(more));
-            match written {
-                Ok(()) => {
-                    let bytes = (self.out.len() + more.len()) as u64;
-                    self.progress.written_bytes.fetch_add(bytes, Relaxed);
-                    self.gathered_samples = 0;
-                }
-                Err(e) => {
-                    // Cut off the half-written chunk, so that the file ends with a whole one.
-                    let good = self.progress.written_bytes.load(Relaxed);
-                    drop(self.file.set_len(good));
-                    self.progress.failed.store(true, Relaxed);
-                    self.error = Some(e.to_string());
-                    let text = format!("writing failed: {e}; nothing more is recorded");
-                    self.shared.notices.send(Level::Error, "", text);
-                }
+    /// Everything gathered is in the file now, or lost.
+    fn settle(&mut self, written: bool) {
+        let end = self.output.bytes();
+        for (index, tally) in self.gathered.drain(..) {
+            if written {
+                self.streams[index].in_file.add(&tally);
+                self.streams[index].first_samples_end.get_or_insert(end);
             }
         }
-        self.out.clear();
-        if self.error.is_some() {
-            self.unwritten_samples += self.gathered_samples;
-        }
-        self.gathered_samples = 0;
     }
 
     fn close(mut self) -> WriterReport {
         self.drain();
         // The losses reported just now are events themselves.
         self.drain();
-        for stream in &mut self.streams {
-            let footer = footer(stream);
-            encode::stream_footer(&mut self.out, stream.intake.id, &footer.to_xml());
+        let error = self.output.error().map(str::to_owned);
+        if let Some(error) = &error {
+            // What is small may still find room: why it ends here, and the footers.
+            self.output.try_again();
+            self.shared.events.write("write_error", "", "", json!({"text": error}));
+            self.drain_samples(0);
+        }
+        for index in 0..self.streams.len() {
+            let footer = footer(&self.streams[index]);
+            let id = self.streams[index].intake.id;
+            encode::stream_footer(self.output.chunks(), id, &footer.to_xml());
         }
         self.flush();
-        if self.error.is_none() {
-            if let Err(e) = self.file.sync_all() {
-                self.error = Some(format!("the disk does not confirm the file: {e}"));
-            } else {
-                let written = self.progress.written_bytes.load(Relaxed);
-                self.progress.synced_bytes.store(written, Relaxed);
-            }
-        }
-        WriterReport {
-            bytes: self.progress.written_bytes.load(Relaxed),
-            error: self.error,
-            unwritten_samples: self.unwritten_samples,
-        }
+        let late_error = self.output.error().map(str::to_owned);
+        let bytes = self.output.bytes();
+        self.progress.synced(self.output.sync(), bytes);
+        let samples = self.streams.iter().map(|s| (s.intake.id, s.in_file.count)).collect();
+        WriterReport { bytes, error: error.or(late_error), samples: Some(samples) }
     }
 }
 
 /// Write losses that were counted since the last time into the event stream.
 fn report_losses(shared: &Shared, stream: &mut StreamInFile) {
     let counters = &stream.intake.counters;
-    let kinds = [
-        ("dropped", "the queue was full", &counters.dropped, &mut stream.dropped_reported),
-        ("rejected", "could not be recorded", &counters.rejected, &mut stream.rejected_reported),
-        (
-            "timestamps_back",
-            "earlier than the one before",
-            &counters.backwards,
-            &mut stream.backwards_reported,
-        ),
-    ];
-    for (event, reason, counter, reported) in kinds {
+    let reported = &mut stream.reported;
+    let report = |event: &str, reason: &str, counter: &AtomicU64, reported: &mut u64, level| {
         let total = counter.load(Relaxed);
-        let new = total - *reported;
-        if new > 0 {
-            *reported = total;
-            let name = &stream.intake.spec.name;
-            let details = json!({"samples": new, "total": total, "reason": reason});
-            shared.events.write(event, "", name, details);
-            let level = if event == "timestamps_back" { Level::Warning } else { Level::Error };
-            shared.notices.send(level, name, format!("{new} samples {event}: {reason} ({total} in all)"));
+        let new = total.saturating_sub(*reported);
+        if new == 0 {
+            return;
         }
-    }
+        *reported = total;
+        let spec = &stream.intake.spec;
+        let details = json!({"samples": new, "total": total, "reason": reason});
+        shared.events.write(event, &spec.source, &spec.name, details);
+        let text = format!("{new} samples {}: {reason} ({total} in all)", event.replace('_', " "));
+        shared.notices.send(level, &super::status::label(&spec.source, &spec.name), text);
+    };
+    report("dropped", "the queue was full", &counters.dropped, &mut reported.dropped, Level::Error);
+    report("rejected", "could not be recorded", &counters.rejected, &mut reported.rejected, Level::Error);
+    let back = "earlier than the one before";
+    report("timestamps_back", back, &counters.backwards, &mut reported.backwards, Level::Warning);
 }
 
 fn footer(stream: &StreamInFile) -> StreamFooter {
     let counters = &stream.intake.counters;
     let mut losses = Element::new("lockstep");
     for (name, count) in [
-        ("dropped", counters.dropped.load(Relaxed)),
-        ("rejected", counters.rejected.load(Relaxed)),
-        ("lost", counters.lost.load(Relaxed)),
-        ("gaps_of_unknown_size", counters.gaps_of_unknown_size.load(Relaxed)),
-        ("timestamps_back", counters.backwards.load(Relaxed)),
+        ("dropped", &counters.dropped),
+        ("rejected", &counters.rejected),
+        ("lost", &counters.lost),
+        ("gaps_of_unknown_size", &counters.gaps_of_unknown_size),
+        ("timestamps_back", &counters.backwards),
     ] {
-        losses.push_child(Element::new(name).with_text(count.to_string()));
+        losses.push_child(Element::new(name).with_text(count.load(Relaxed).to_string()));
     }
-    let measured = match (stream.first_timestamp_s, stream.last_timestamp_s) {
+    let Tally { count, first_timestamp_s, last_timestamp_s } = stream.in_file;
+    let measured_rate_hz = match (first_timestamp_s, last_timestamp_s) {
         (Some(first), Some(last)) if last > first && stream.intake.spec.role == Role::Data => {
-            Some((stream.sample_count - 1) as f64 / (last - first))
+            Some((count - 1) as f64 / (last - first))
         }
         _ => None,
     };
+    let mut offsets = Vec::new();
+    if let Some(clock) = &stream.intake.spec.clock {
+        clock.offsets_from(0, &mut offsets);
+        offsets.truncate(stream.offsets);
+    }
     StreamFooter {
-        first_timestamp_s: stream.first_timestamp_s,
-        last_timestamp_s: stream.last_timestamp_s,
-        sample_count: stream.sample_count,
-        measured_rate_hz: measured,
-        clock_offsets: stream.offsets.clone(),
+        first_timestamp_s,
+        last_timestamp_s,
+        sample_count: count,
+        measured_rate_hz,
+        clock_offsets: offsets.iter().map(|m| (m.device_time_s, m.offset_s)).collect(),
         extra: vec![losses],
     }
 }

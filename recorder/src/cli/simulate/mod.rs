@@ -41,13 +41,13 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<()> {
 /// Runs the devices and stops them at a signal.
 async fn simulate(devices: Vec<UdpDeviceConfig>) -> anyhow::Result<Vec<DeviceReport>> {
     // Listen first, so that a signal at any moment still ends the run in order.
-    let signal = lockstep_platform::stop_signal().context("cannot listen for Ctrl-C")?;
+    let mut signals = lockstep_platform::StopSignals::new().context("cannot listen for Ctrl-C")?;
     let simulator = Simulator::bind(devices).await?;
     let (stop, stopped) = watch::channel(false);
     let mut running = std::pin::pin!(simulator.run(stopped));
     let reports = tokio::select! {
         ended = &mut running => ended,
-        _ = signal => {
+        _ = signals.next() => {
             stop.send_replace(true);
             running.await
         }

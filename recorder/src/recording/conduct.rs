@@ -1,0 +1,141 @@
+//! When a recording has begun and when it ends, as a pure function of how it goes.
+
+use super::state::State;
+use super::status::{Phase, Status};
+use crate::config::{Recording, WhenMissing};
+
+/// What the configuration says of the start and the end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// What to do when a required source has no sample on disk.
+    pub when_missing: WhenMissing,
+    /// How long to wait for them.
+    pub wait_s: f64,
+    /// How long to record, counted from the start of the sources.
+    pub duration_s: Option<f64>,
+}
+
+impl From<&Recording> for Rules {
+    fn from(r: &Recording) -> Self {
+        Self { when_missing: r.when_missing, wait_s: r.wait_s, duration_s: r.duration_s }
+    }
+}
+
+/// What to do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on as before.
+    GoOn,
+    /// The recording has begun; `without` what is missing and was not worth more waiting.
+    Begin {
+        /// Labels of the required streams that have no sample on disk.
+        without: Vec<String>,
+    },
+    /// It ends, for this reason.
+    End(String),
+}
+
+/// Decide.
+pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) -> Decision {
+    if write_failed {
+        return Decision::End("writing to the file failed".to_owned());
+    }
+    let ended = |state: State| matches!(state, State::Finished | State::Failed);
+    if phase == Phase::Starting {
+        if status.missing.is_empty() {
+            return Decision::Begin { without: Vec::new() };
+        }
+        let failed = status.sources.iter().find(|s| s.required && s.state == State::Failed);
+        let waited = status.elapsed_s > rules.wait_s;
+        match (rules.when_missing, failed) {
+            (WhenMissing::Fail, Some(source)) => {
+                return Decision::End(format!(
+                    "the required source {} cannot start: {}",
+                    source.name, source.reason
+                ));
+            }
+            (WhenMissing::Fail | WhenMissing::Wait, _) if waited => {
+                return Decision::End(format!(
+                    "after {} s there is no sample on disk of {}. If it may stay silent at first, as markers do, \
+                     set required = false for it, or when_missing = \"warn\"",
+                    rules.wait_s,
+                    status.missing.join(", ")
+                ));
+            }
+            (WhenMissing::Warn, _) if waited => {
+                return Decision::Begin { without: status.missing.clone() };
+            }
+            _ => {}
+        }
+    }
+    if let Some(duration_s) = rules.duration_s.filter(|d| status.elapsed_s >= *d) {
+        return Decision::End(format!("the duration of {duration_s} s is over"));
+    }
+    if status.sources.iter().all(|s| ended(s.state)) {
+        let finished = status.sources.iter().any(|s| s.state == State::Finished);
+        return Decision::End(if finished {
+            "end of input: every source has finished".to_owned()
+        } else {
+            "every source has failed".to_owned()
+        });
+    }
+    Decision::GoOn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::status::sample::{source, status};
+
+    const RULES: Rules = Rules { when_missing: WhenMissing::Fail, wait_s: 10.0, duration_s: Some(60.0) };
+
+    fn missing(elapsed_s: f64, state: State) -> Status {
+        let mut status = status(elapsed_s, vec![source("eeg", state)]);
+        status.missing = vec!["eeg".to_owned()];
+        status
+    }
+
+    fn end_of(decision: Decision) -> String {
+        match decision {
+            Decision::End(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_begins_when_nothing_is_missing_and_once_only() {
+        let all = status(1.0, vec![source("eeg", State::Streaming)]);
+        assert_eq!(decide(Phase::Starting, &all, &RULES, false), Decision::Begin { without: vec![] });
+        assert_eq!(decide(Phase::Recording, &all, &RULES, false), Decision::GoOn);
+    }
+
+    #[test]
+    fn what_is_missing_is_waited_for_given_up_or_gone_without() {
+        let warn = Rules { when_missing: WhenMissing::Warn, ..RULES };
+        let wait = Rules { when_missing: WhenMissing::Wait, ..RULES };
+        let early = missing(9.0, State::Connecting);
+        let late = missing(11.0, State::Connecting);
+        let failed = missing(0.2, State::Failed);
+        for rules in [RULES, warn, wait] {
+            assert_eq!(decide(Phase::Starting, &early, &rules, false), Decision::GoOn);
+        }
+        assert!(end_of(decide(Phase::Starting, &late, &RULES, false)).contains("no sample on disk of eeg"));
+        assert!(end_of(decide(Phase::Starting, &late, &wait, false)).contains("required = false"));
+        let without = vec!["eeg".to_owned()];
+        assert_eq!(decide(Phase::Starting, &late, &warn, false), Decision::Begin { without });
+        assert!(end_of(decide(Phase::Starting, &failed, &RULES, false)).contains("cannot start"));
+    }
+
+    #[test]
+    fn it_ends_by_duration_by_the_end_of_input_and_by_a_failed_write() {
+        let running = status(60.0, vec![source("eeg", State::Streaming)]);
+        assert!(end_of(decide(Phase::Recording, &running, &RULES, false)).contains("duration"));
+        let running = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Streaming)]);
+        assert_eq!(decide(Phase::Recording, &running, &RULES, false), Decision::GoOn, "one still runs");
+        let done = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Failed)]);
+        assert!(end_of(decide(Phase::Recording, &done, &RULES, false)).contains("end of input"));
+        let failed = status(30.0, vec![source("eeg", State::Failed)]);
+        assert!(end_of(decide(Phase::Recording, &failed, &RULES, false)).contains("every source has failed"));
+        assert!(end_of(decide(Phase::Recording, &running, &RULES, true)).contains("writing"));
+    }
+}
