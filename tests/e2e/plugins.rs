@@ -184,7 +184,11 @@ fn a_required_source_that_cannot_start_ends_the_recording_with_exit_code_1() {
     let config = config("options = { in = \"start\", fault = \"error\" }");
     let recording = Recorder::start(&dir, &config).wait();
     recording.expect_code(1).expect_told("a required source cannot start: bad: start: an error on request");
-    assert_closed_cleanly(&recording.info());
+    assert_eq!(recording.verdict()["begun"], false);
+    // Without a sample the file is removed; with the first few of the other source it is closed.
+    if recording.file.exists() {
+        assert_closed_cleanly(&recording.info());
+    }
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Everything that depends on the operating system, in one place.
 //!
-//! | what | Linux | other Unix | Windows |
+//! | what | Linux | macOS, other Unix | Windows |
 //! |---|---|---|---|
-//! | [`monotonic_ns`] | `CLOCK_MONOTONIC` | `CLOCK_MONOTONIC` | `QueryPerformanceCounter` |
+//! | [`monotonic_ns`] | `CLOCK_MONOTONIC` | macOS: `CLOCK_MONOTONIC_RAW`, others: `CLOCK_MONOTONIC` | `QueryPerformanceCounter` |
 //! | [`UdpReceiver`] arrival stamps | kernel (`SO_TIMESTAMPNS`) | user space | user space |
 //! | [`UdpReceiver`] kernel drops | `SO_RXQ_OVFL` | unknown | unknown |
+//! | [`UdpReceiver`] too long a datagram | `MSG_TRUNC` | `MSG_TRUNC` | `WSAEMSGSIZE` |
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
-//! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | the same | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
+//! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
+//!
+//! Each [`monotonic_ns`] is what C++'s `steady_clock` reads on that system, and
+//! so LSL's `local_clock()`.
 //!
 //! Linux is complete and tested. The others are written to the documentation of
 //! their systems and have not been run.

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+#[cfg(any(test, not(target_os = "linux")))]
+use std::slice;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -155,7 +157,7 @@ impl UdpReceiver {
         // The two clocks are read together and the kernel's UTC stamp is carried
         // over by its age, so that a UTC clock that is stepped or slewed shifts
         // nothing but an arrival in this very instant.
-        let (now_ns, now_utc_ns) = (clock::monotonic_ns(), clock::realtime_ns());
+        let (now_ns, now_utc_ns) = clock::monotonic_and_utc_ns();
         let mut age_ns = None;
         let mut overflow = None;
         for item in message.cmsgs()? {
@@ -187,13 +189,26 @@ impl UdpReceiver {
 
     #[cfg(not(target_os = "linux"))]
     fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        let (len, from) = self.socket.recv_from(buffer)?;
-        let arrival_ns = clock::monotonic_ns();
-        Ok(Datagram { len, truncated: false, from, arrival_ns, kernel_stamped: false })
+        receive_portably(&self.socket, buffer)
     }
 }
 
-#[cfg(target_os = "linux")]
+/// Receive by what every system offers. A datagram that is longer than the
+/// buffer is a flag on Unix and the error WSAEMSGSIZE on Windows; socket2 makes
+/// a flag of both.
+#[cfg(any(test, not(target_os = "linux")))]
+fn receive_portably(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
+    use socket2::{MaybeUninitSlice, SockRef};
+    // SAFETY: `MaybeUninit<u8>` is laid out as `u8`, and socket2 promises to write
+    // nothing uninitialised into it.
+    let slots = unsafe { slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), buffer.len()) };
+    let mut slices = [MaybeUninitSlice::new(slots)];
+    let (len, flags, from) = SockRef::from(socket).recv_from_vectored(&mut slices)?;
+    let arrival_ns = clock::monotonic_ns();
+    let from = from.as_socket().unwrap_or(UNKNOWN_SENDER);
+    Ok(Datagram { len, truncated: flags.is_truncated(), from, arrival_ns, kernel_stamped: false })
+}
+
 const UNKNOWN_SENDER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 #[cfg(target_os = "linux")]
@@ -243,8 +258,20 @@ mod tests {
         let (mut receiver, sender) = pair();
         sender.send(&[7; 100]).expect("send");
         let got = receiver.receive(&mut [0; 10], Duration::from_secs(1)).expect("ok").expect("arrived");
-        assert_eq!(got.len, 10);
-        assert_eq!(got.truncated, cfg!(target_os = "linux"));
+        assert_eq!((got.len, got.truncated), (10, true));
+    }
+
+    #[test]
+    fn what_other_systems_use_says_the_same() {
+        let (receiver, sender) = pair();
+        sender.send(&[7; 100]).expect("send");
+        sender.send(b"fits").expect("send");
+        let mut buffer = [0; 10];
+        let got = receive_portably(&receiver.socket, &mut buffer).expect("ok");
+        assert_eq!((got.len, got.truncated, got.kernel_stamped), (10, true, false));
+        assert_eq!((buffer, got.from), ([7; 10], sender.local_addr().expect("bound")));
+        let got = receive_portably(&receiver.socket, &mut buffer).expect("ok");
+        assert_eq!((&buffer[..got.len], got.truncated), (&b"fits"[..], false));
     }
 
     #[test]

@@ -50,14 +50,14 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
         match (rules.when_missing, failed) {
             (WhenMissing::Fail, Some(source)) => {
                 return Decision::End(format!(
-                    "the required source {} cannot start: {}",
+                    "a required source cannot start: {}: {}",
                     source.name, source.reason
                 ));
             }
             (WhenMissing::Fail | WhenMissing::Wait, _) if waited => {
                 return Decision::End(format!(
-                    "after {} s there is no sample on disk of {}. If it may stay silent at first, as markers do, \
-                     set required = false for it, or when_missing = \"warn\"",
+                    "no sample on disk after {} s from {}. If it may stay silent at first, as markers do, set \
+                     required = false for it, or when_missing = \"warn\"",
                     rules.wait_s,
                     status.missing.join(", ")
                 ));
@@ -119,7 +119,10 @@ mod tests {
         for rules in [RULES, warn, wait] {
             assert_eq!(decide(Phase::Starting, &early, &rules, false), Decision::GoOn);
         }
-        assert!(end_of(decide(Phase::Starting, &late, &RULES, false)).contains("no sample on disk of eeg"));
+        assert!(
+            end_of(decide(Phase::Starting, &late, &RULES, false))
+                .contains("no sample on disk after 10 s from eeg")
+        );
         assert!(end_of(decide(Phase::Starting, &late, &wait, false)).contains("required = false"));
         let without = vec!["eeg".to_owned()];
         assert_eq!(decide(Phase::Starting, &late, &warn, false), Decision::Begin { without });

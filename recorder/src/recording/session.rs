@@ -237,7 +237,7 @@ impl Session {
         let (level, text) = match without {
             [] => (Level::Info, "recording: every required stream is on disk".to_owned()),
             without => {
-                (Level::Error, format!("recording WITHOUT {}: nothing of it on disk", without.join(", ")))
+                (Level::Error, format!("recording without {}: nothing of it on disk", without.join(", ")))
             }
         };
         self.shared.notices.send(level, "", text);
@@ -420,7 +420,8 @@ impl Session {
             }
             tokio::select! {
                 () = tokio::time::sleep(END_PERIOD) => {}
-                signal = signals.next() => {
+                // Before it was told what a second one does, it may be the same request twice.
+                signal = signals.next(), if told => {
                     let bytes = self.progress.written_bytes.load(Relaxed);
                     let error = format!("gave up waiting for the disk ({signal}); the file may lack its end and its footers");
                     return WriterReport { bytes, error: Some(error), samples: None };

@@ -112,7 +112,8 @@ pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64
             status: None,
         };
         if source.streams.is_empty() {
-            let outcome = if source.required { Outcome::Lossy } else { Outcome::Complete };
+            let broken = matches!(source.state, State::Failed | State::Lost);
+            let outcome = if source.required || broken { Outcome::Lossy } else { Outcome::Complete };
             verdicts.push(of_source(outcome, format!("never had a stream{because}")));
         }
         if source.lost_of_no_stream > 0 || source.gaps_of_no_stream > 0 {
