@@ -22,13 +22,21 @@
  * Rules
  *   - Nothing that belongs to a language runtime crosses this boundary: no
  *     exceptions, no panics, no allocator. Memory is freed by the side that
- *     made it. Strings are UTF-8 with a length and need no terminator.
+ *     made it. Strings are UTF-8 with a length and need no terminator. Texts that
+ *     people read (log lines, reasons, names of events, messages of config_error)
+ *     are taken as well as they can be read and cut at 4 KiB; all others (names,
+ *     labels, XML, JSON) are refused when they are not UTF-8.
  *   - The library is never unloaded, so static data may live for ever.
  *   - Every struct passed by pointer starts with its own size. A later minor
- *     version only appends members; the reader looks at struct_size before it
- *     reads an appended one. A struct that carries no struct_size (lks_str,
- *     lks_channel, lks_exchange: they are passed in arrays) never changes
- *     within a major version.
+ *     version only appends members, and zero or NULL in them means "not given".
+ *     The reader takes what both sides know; it refuses a struct only when it is
+ *     smaller than in version 1.0 of this header. A struct that carries no
+ *     struct_size (lks_str, lks_channel, lks_exchange: they are passed in
+ *     arrays) never changes within a major version.
+ *   - Pointers to structs and arrays are aligned as their type needs. One that is
+ *     NULL or not aligned is LKS_EINVAL.
+ *   - In create a plugin may call now, log, config_error and get_extension of
+ *     the host. Everything else answers LKS_ESTATE until start and after stop.
  *   - Members and parameters named *_s are in seconds, *_hz in hertz.
  *   - Time stamps of one stream may not go back, and calls about one stream may
  *     not overlap. (A stamp that goes back is recorded as it is, counted, and
@@ -37,8 +45,10 @@
 #ifndef LOCKSTEP_PLUGIN_H
 #define LOCKSTEP_PLUGIN_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -165,7 +175,8 @@ typedef struct lks_chunk {
     uint32_t reserved;            /* 0 */
     const double *timestamps_s;   /* [sample_count], in the stream's own clock, finite */
     const void *data;             /* sample-major [sample_count][channel_count]: numbers of the stream's
-                                     format in native byte order, or lks_str for LKS_STRING */
+                                     format in native byte order, aligned or not, or aligned lks_str
+                                     for LKS_STRING */
     size_t data_bytes;            /* of data; checked against the counts */
 } lks_chunk;
 
@@ -184,7 +195,9 @@ typedef struct lks_exchange {
 
 /*
  * What the host offers. The table and ctx stay valid for the life of the
- * process; after stop() has returned every call answers LKS_ESTATE.
+ * process; after stop() has returned every call that has an answer gives
+ * LKS_ESTATE. So it does in create, where only now, log, config_error and
+ * get_extension may be called.
  */
 typedef struct lks_host {
     uint32_t struct_size;
@@ -217,7 +230,8 @@ typedef struct lks_host {
 
     /*
      * [any thread] lost_samples of this stream never reached the plugin, or could not be read.
-     * LKS_UNKNOWN_COUNT: some, number unknown; 0: a break without loss.
+     * LKS_UNKNOWN_COUNT: some, number unknown; 0: a break without loss. Any other number above
+     * 2^62 is LKS_EINVAL: it is a mistake, not a count.
      */
     lks_status (*report_gap)(void *ctx, lks_stream_id stream, uint64_t lost_samples, lks_str reason);
 
@@ -227,7 +241,10 @@ typedef struct lks_host {
     /* [any thread] Write an event into the recording: a name and a JSON value (may be empty). */
     lks_status (*event)(void *ctx, lks_stream_id stream, lks_str name, lks_str json);
 
-    /* [any thread] A line for the log. In create and start, an error line becomes the reason of the failure. */
+    /*
+     * [any thread] A line for the log. When create, start or stop fails, the error lines logged in it
+     * are shown as the reason; a line alone makes nothing fail.
+     */
     void (*log)(void *ctx, uint32_t level, lks_str text);
 
     /*
@@ -262,7 +279,8 @@ typedef struct lks_plugin {
     uint32_t abi_major; /* LKS_ABI_MAJOR of the header it was built with */
     uint32_t abi_minor; /* LKS_ABI_MINOR */
     uint32_t reserved;
-    const char *id;          /* as named in configurations: [a-z0-9_-]+ */
+    const char *id;          /* as named in configurations: [a-z0-9_-]+; the library's file name has it
+                                too, with _ for -: liblockstep_plugin_ID.so */
     const char *version;     /* of the plugin */
     const char *description; /* one sentence */
 
@@ -274,7 +292,8 @@ typedef struct lks_plugin {
 
     /*
      * [control] Make an instance from its options, a JSON object. Only parses and
-     * checks: no I/O, no threads. On success *self is the instance (any non-NULL pointer).
+     * checks: no I/O, no threads; of the host it may call now, log, config_error and
+     * get_extension. On success *self is the instance (any non-NULL pointer).
      */
     lks_status (*create)(const lks_host *host, lks_str options_json, void **self);
 
@@ -300,6 +319,69 @@ typedef struct lks_plugin {
  * Lockstep looks for lks_plugin_entry, then for lks_plugin_entry_<file stem>.
  */
 LKS_EXPORT const lks_plugin *lks_plugin_entry(uint32_t host_abi_major, uint32_t host_abi_minor);
+
+/*
+ * Helpers. The texts they make are borrowed: they last as long as what they
+ * point to.
+ */
+
+static inline lks_str lks_str_make(const char *ptr, size_t len)
+{
+    lks_str text;
+    text.ptr = ptr;
+    text.len = len;
+    return text;
+}
+
+/* A string literal, without its terminator. */
+#define LKS_STR(literal) lks_str_make("" literal "", sizeof(literal) - 1u)
+
+/* A terminated string; NULL is the empty text. */
+static inline lks_str lks_str_of(const char *text)
+{
+    return lks_str_make(text, text != NULL ? strlen(text) : 0);
+}
+
+/* Structs with their size set and everything else zero, to be filled in. */
+
+static inline lks_clock_info lks_clock_info_init(void)
+{
+    lks_clock_info info;
+    memset(&info, 0, sizeof info);
+    info.struct_size = (uint32_t)sizeof info;
+    return info;
+}
+
+static inline lks_stream_info lks_stream_info_init(void)
+{
+    lks_stream_info info;
+    memset(&info, 0, sizeof info);
+    info.struct_size = (uint32_t)sizeof info;
+    return info;
+}
+
+static inline lks_chunk lks_chunk_init(void)
+{
+    lks_chunk chunk;
+    memset(&chunk, 0, sizeof chunk);
+    chunk.struct_size = (uint32_t)sizeof chunk;
+    return chunk;
+}
+
+/* The same, but every member "not stated". */
+static inline lks_synchronization lks_synchronization_init(void)
+{
+    lks_synchronization timing;
+    memset(&timing, 0, sizeof timing);
+    timing.struct_size = (uint32_t)sizeof timing;
+    timing.can_drop_samples = 2;
+    timing.offset_mean_s = (double)NAN;
+    timing.offset_rms_s = (double)NAN;
+    timing.offset_median_s = (double)NAN;
+    timing.offset_5_centile_s = (double)NAN;
+    timing.offset_95_centile_s = (double)NAN;
+    return timing;
+}
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::stream::Pushed;
 use crate::sys;
 
 /// One exchange with a device clock, all in seconds: `t0_s` when the question
@@ -92,11 +93,13 @@ impl Clock {
 
     /// Record the exchanges of one burst, all of them. The one with the lowest
     /// round-trip time becomes a clock offset of every stream of this clock.
-    pub fn push_exchanges(&self, burst: &[Exchange]) -> Result<(), Error> {
+    pub fn push_exchanges(&self, burst: &[Exchange]) -> Result<Pushed, Error> {
         let Some(call) = self.host.table().push_exchanges else { return Err(Error::NotRunning) };
         // SAFETY: the table's function with its own ctx; `burst` lives for the call.
-        let status = unsafe { call(self.host.table().ctx, self.id, burst.as_ptr(), burst.len()) };
-        Error::check(status, "push_exchanges")
+        Pushed::check(
+            unsafe { call(self.host.table().ctx, self.id, burst.as_ptr(), burst.len()) },
+            "push_exchanges",
+        )
     }
 
     /// The clock restarted or jumped: what follows is on another time line.

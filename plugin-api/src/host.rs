@@ -51,16 +51,19 @@ pub enum State {
 }
 
 impl Host {
-    /// The host behind a table.
+    /// The host behind a table; `None` when the table is NULL, misaligned, too
+    /// short, or of another major version. Functions that an older host does not
+    /// have are NULL in the copy that is kept.
     ///
     /// # Safety
-    /// `table` must be NULL or point to a host table that stays valid for the
-    /// life of the process, with at least `struct_size` readable bytes.
+    /// `table` must be NULL, misaligned, or point to a host table with at least
+    /// `struct_size` readable bytes, whose functions and `ctx` stay valid for the
+    /// life of the process.
     pub unsafe fn from_raw(table: *const sys::Host) -> Option<Self> {
-        // SAFETY: NULL, or valid by this function's contract. A host of this major version has all of its members.
-        let table = unsafe { table.as_ref()? };
-        (table.struct_size as usize >= size_of::<sys::Host>() && table.abi_major == sys::ABI_MAJOR)
-            .then_some(Self(table))
+        // SAFETY: by this function's contract.
+        let table = unsafe { sys::read(table) }.ok()?;
+        // Leaked, once for each instance: handles are copied into threads that may outlive it.
+        (table.abi_major == sys::ABI_MAJOR).then(|| Self(Box::leak(Box::new(table))))
     }
 
     pub(crate) fn table(self) -> &'static sys::Host {
@@ -115,11 +118,19 @@ impl Host {
 
     /// Write an event into the recording: a name, and details as JSON.
     pub fn event(&self, name: &str, details: &serde_json::Value) -> Result<(), Error> {
+        self.stream_event(sys::WHOLE_SOURCE, name, details)
+    }
+
+    pub(crate) fn stream_event(
+        &self,
+        stream: u32,
+        name: &str,
+        details: &serde_json::Value,
+    ) -> Result<(), Error> {
         let Some(call) = self.0.event else { return Err(Error::NotRunning) };
         let json = details.to_string();
         // SAFETY: the table's function with its own ctx; both texts live for the call.
-        let status =
-            unsafe { call(self.0.ctx, sys::WHOLE_SOURCE, sys::Str::new(name), sys::Str::new(&json)) };
+        let status = unsafe { call(self.0.ctx, stream, sys::Str::new(name), sys::Str::new(&json)) };
         Error::check(status, "event")
     }
 
@@ -149,34 +160,28 @@ impl Host {
     pub fn probe_settings(&self) -> ProbeSettings {
         // SAFETY: by the header, the extension of this name is NULL or a static lks_probe_settings.
         match unsafe { self.extension::<sys::ProbeSettings>(sys::EXT_PROBE_SETTINGS) } {
-            Some(s) if s.struct_size as usize >= size_of::<sys::ProbeSettings>() => {
-                ProbeSettings { interval_s: s.interval_s, probes_per_burst: s.probes_per_burst }
-            }
-            _ => ProbeSettings::default(),
+            Some(s) => ProbeSettings { interval_s: s.interval_s, probes_per_burst: s.probes_per_burst },
+            None => ProbeSettings::default(),
         }
     }
 
     /// What the experiment calls this source: a good name for its only stream.
     pub fn source_name(&self) -> &'static str {
         // SAFETY: by the header, the extension of this name is NULL or a static lks_source_info.
-        match unsafe { self.extension::<sys::SourceInfo>(sys::EXT_SOURCE_INFO) } {
-            Some(info) if info.struct_size as usize >= size_of::<sys::SourceInfo>() => {
-                // SAFETY: by the header, the text is valid as long as the table, which is for ever.
-                unsafe { info.name.as_str() }.unwrap_or("")
-            }
-            _ => "",
-        }
+        let info = unsafe { self.extension::<sys::SourceInfo>(sys::EXT_SOURCE_INFO) };
+        // SAFETY: by the header, the text is valid as long as the table, which is for ever.
+        info.and_then(|info| unsafe { info.name.as_str() }).unwrap_or("")
     }
 
-    /// The extension `name`, if the host has it.
+    /// A copy of the extension `name`, if the host has it.
     ///
     /// # Safety
     /// `T` must be what the header says an extension of this name points to.
-    unsafe fn extension<T>(&self, name: &std::ffi::CStr) -> Option<&'static T> {
+    unsafe fn extension<T: sys::Versioned>(&self, name: &std::ffi::CStr) -> Option<T> {
         let call = self.0.get_extension?;
         // SAFETY: the table's function with its own ctx and a terminated name; what it
-        // points to is a `T` by this function's contract, and lives for ever.
-        unsafe { call(self.0.ctx, name.as_ptr()).cast::<T>().as_ref() }
+        // points to is a `T` of some version by this function's contract.
+        unsafe { sys::read(call(self.0.ctx, name.as_ptr()).cast::<T>()) }.ok()
     }
 
     /// Start a named thread. An error it returns or a panic in it is logged and
@@ -205,10 +210,23 @@ impl Host {
 #[derive(Debug)]
 pub struct SourceThread(JoinHandle<()>);
 
+#[cfg(test)]
+impl From<JoinHandle<()>> for SourceThread {
+    fn from(handle: JoinHandle<()>) -> Self {
+        Self(handle)
+    }
+}
+
 impl SourceThread {
-    /// Wait until it has ended.
+    /// Wait until it has ended. Returns at once when called in that thread itself.
     pub fn join(self) {
+        if self.0.thread().id() == std::thread::current().id() {
+            return;
+        }
         // Panics were caught inside, so there is no payload to speak of.
         drop(self.0.join());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,13 +9,13 @@
 //! A whole plugin:
 //!
 //! ```
+//! use lockstep_plugin_api::schemars::{self, JsonSchema};
+//! use lockstep_plugin_api::serde::Deserialize;
 //! use lockstep_plugin_api::{Error, Host, Source, Stop, export_source};
-//! use schemars::JsonSchema;
-//! use serde::Deserialize;
 //!
 //! /// Options of the source, as written under `[source.options]`.
 //! #[derive(Deserialize, JsonSchema)]
-//! #[serde(deny_unknown_fields)]
+//! #[serde(crate = "lockstep_plugin_api::serde", deny_unknown_fields)]
 //! struct Options {
 //!     /// Samples a second.
 //!     #[serde(default = "default_rate_hz")]
@@ -52,7 +52,8 @@
 //!         self.stop.guard(self.host.spawn("counter", move || {
 //!             let mut count = 0;
 //!             while !stop.wait_s(1.0 / rate_hz) {
-//!                 stream.push_sample(host.now_s(), &[count])?;
+//!                 // A sample that was dropped is counted by the recorder.
+//!                 let _ = stream.push_sample(host.now_s(), &[count])?;
 //!                 count += 1;
 //!             }
 //!             Ok(())
@@ -70,12 +71,16 @@
 //! # fn main() {}
 //! ```
 //!
+//! [`serde`], [`schemars`] and [`serde_json`] are those this crate was built
+//! with. A plugin that depends on them itself, which lets the derives do without
+//! `crate = ...`, must use the same major versions: options of another `serde` or
+//! schemas of another `schemars` do not fit [`Source::Options`].
+//!
 //! The C header `include/lockstep_plugin.h` is the contract itself, with the
 //! thread rules of every call; this crate is a safe skin over it, [`sys`] its
 //! mirror.
 
 mod clock;
-
 mod error;
 mod host;
 mod probe;
@@ -85,11 +90,14 @@ mod stream;
 pub mod sys;
 pub mod wrap;
 
-pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
+pub use {schemars, serde, serde_json};
 
+pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
 pub use error::Error;
 pub use host::{Host, LogLevel, SourceThread, State};
 pub use probe::{ProbeSchedule, ProbeSettings, probe_until_stopped};
+#[doc(hidden)]
+pub use shim::entry_is_of;
 pub use shim::{Shim, Source};
 pub use stop::Stop;
 pub use stream::{

@@ -1,7 +1,7 @@
 //! When to measure a device clock: bursts of exchanges, dense at the start,
 //! then at an interval, and one more at the stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Exchange};
 use crate::error::Error;
@@ -41,6 +41,8 @@ const SPACING_S: f64 = 0.064;
 pub struct ProbeSchedule {
     settings: ProbeSettings,
     next_burst_s: f64,
+    /// Where the dense bursts are counted from.
+    dense_from_s: f64,
     dither: f64,
 }
 
@@ -50,7 +52,7 @@ impl ProbeSchedule {
     pub fn new(settings: ProbeSettings) -> Self {
         let interval_s = if settings.interval_s.is_finite() { settings.interval_s.max(0.1) } else { 5.0 };
         let settings = ProbeSettings { interval_s, probes_per_burst: settings.probes_per_burst.max(1) };
-        Self { settings, next_burst_s: 0.0, dither: 0.0 }
+        Self { settings, next_burst_s: 0.0, dense_from_s: 0.0, dither: 0.0 }
     }
 
     /// Exchanges in each burst.
@@ -68,8 +70,17 @@ impl ProbeSchedule {
     pub fn burst_begun(&mut self, elapsed_s: f64) {
         let from = elapsed_s.max(self.next_burst_s);
         let regular = from + self.settings.interval_s;
-        let early = FIRST_BURSTS_S.into_iter().find(|&t| t > from);
+        let early = FIRST_BURSTS_S.into_iter().map(|t| self.dense_from_s + t).find(|&t| t > from);
         self.next_burst_s = early.map_or(regular, |t| t.min(regular));
+    }
+
+    /// The clock starts anew `elapsed_s` seconds after the start (the device was
+    /// restarted, or its clock jumped): a burst is due now, and those that follow
+    /// are as dense as at the start. For a plugin that runs its own loop.
+    pub fn restart(&mut self, elapsed_s: f64) {
+        if elapsed_s.is_finite() {
+            (self.next_burst_s, self.dense_from_s) = (elapsed_s, elapsed_s);
+        }
     }
 
     /// Seconds to wait before the next exchange of the running burst.
@@ -81,10 +92,13 @@ impl ProbeSchedule {
     }
 }
 
-/// Longest wait for one answer.
+/// Longest wait for one answer. With [`LAST_BURST`] it stays below the half
+/// second in which a source has to stop.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// The same, in the burst at the stop, which has to be quick.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(60);
+/// Longest time for the burst at the stop as a whole.
+const LAST_BURST: Duration = Duration::from_millis(200);
 /// Gap between exchanges of the burst at the stop.
 const LAST_GAP: Duration = Duration::from_millis(6);
 /// Say so when this many bursts in a row brought nothing.
@@ -93,7 +107,9 @@ const SILENT_BURSTS: u32 = 2;
 /// Measure `clock` until `stop`: the loop of a thread that does nothing else.
 ///
 /// `exchange` asks the device once and waits for the answer no longer than the
-/// given time; `None` when it did not come. Each burst is pushed when it is
+/// given time; `None` when it did not come. When `stop` is given while it waits,
+/// it does well to return soon: the time until the source has stopped is then
+/// spent on a last burst, of 200 ms at the most. Each burst is pushed when it is
 /// complete. An error of `exchange` ends one burst, not the loop: it is logged
 /// once until exchanges work again.
 ///
@@ -131,22 +147,42 @@ pub fn probe_until_stopped(
         }
         flush(clock, &mut burst)?;
     }
-    for probe in 0..schedule.probes_per_burst() {
-        if probe > 0 {
-            std::thread::sleep(LAST_GAP);
-        }
-        match exchange(LAST_ANSWER_TIMEOUT) {
-            Ok(Some(answer)) => burst.push(answer),
-            Ok(None) | Err(_) => break,
-        }
-    }
+    let begun = Instant::now();
+    last_burst(schedule.probes_per_burst(), || begun.elapsed(), std::thread::sleep, exchange, &mut burst);
     flush(clock, &mut burst)
 }
 
+/// As many of `probes` exchanges as there is time for before the source must
+/// have stopped. `elapsed` counts from the call; `pause` waits.
+fn last_burst(
+    probes: u32,
+    elapsed: impl Fn() -> Duration,
+    mut pause: impl FnMut(Duration),
+    mut exchange: impl FnMut(Duration) -> Result<Option<Exchange>, Error>,
+    burst: &mut Vec<Exchange>,
+) {
+    for probe in 0..probes {
+        if probe > 0 {
+            pause(LAST_GAP.min(LAST_BURST.saturating_sub(elapsed())));
+        }
+        let left = LAST_BURST.saturating_sub(elapsed());
+        if left.is_zero() {
+            return;
+        }
+        match exchange(LAST_ANSWER_TIMEOUT.min(left)) {
+            Ok(Some(answer)) => burst.push(answer),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
 fn flush(clock: &Clock, burst: &mut Vec<Exchange>) -> Result<(), Error> {
-    let result = if burst.is_empty() { Ok(()) } else { clock.push_exchanges(burst) };
-    burst.clear();
-    result
+    if !burst.is_empty() {
+        // A burst for which there was no room is counted by the recorder.
+        let _ = clock.push_exchanges(burst)?;
+        burst.clear();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,7 +217,51 @@ mod tests {
         assert_eq!(schedule.next_burst_s(), 1005.3);
     }
 
+    #[test]
+    fn a_restart_makes_bursts_dense_again() {
+        let mut schedule = ProbeSchedule::new(ProbeSettings { interval_s: 60.0, probes_per_burst: 4 });
+        for _ in 0..6 {
+            schedule.burst_begun(schedule.next_burst_s());
+        }
+        schedule.restart(100.5);
+        let mut due = Vec::new();
+        for _ in 0..7 {
+            due.push(schedule.next_burst_s());
+            schedule.burst_begun(schedule.next_burst_s());
+        }
+        assert_eq!(due, [100.5, 101.5, 102.5, 105.5, 110.5, 170.5, 230.5]);
+        schedule.restart(f64::NAN);
+        assert_eq!(schedule.next_burst_s(), 290.5);
+    }
+
+    /// How long the last burst takes and what it brings, when each answer takes `round_trip`.
+    fn last(probes: u32, round_trip: Duration) -> (Duration, usize) {
+        let (now, mut burst) = (std::cell::Cell::new(Duration::ZERO), Vec::new());
+        let answer = Exchange { t0_s: 0.0, t1_s: 0.0, t2_s: 0.0, t3_s: 0.0 };
+        let exchange = |timeout: Duration| {
+            now.set(now.get() + round_trip.min(timeout));
+            Ok((round_trip <= timeout).then_some(answer))
+        };
+        last_burst(probes, || now.get(), |pause| now.set(now.get() + pause), exchange, &mut burst);
+        (now.get(), burst.len())
+    }
+
+    #[test]
+    fn the_last_burst_has_as_many_exchanges_as_there_is_time_for() {
+        let ms = Duration::from_millis;
+        assert_eq!(last(8, ms(1)), (ms(8 + 7 * 6), 8));
+        assert_eq!(last(8, ms(50)), (ms(200), 3));
+        assert_eq!(last(8, ms(61)), (ms(60), 0), "it does not answer: no more questions");
+    }
+
     proptest! {
+        #[test]
+        fn the_last_burst_never_takes_longer_than_it_may(probes in 0u32..10_000, round_trip_us in 0u64..300_000) {
+            let (took, answers) = last(probes, Duration::from_micros(round_trip_us));
+            prop_assert!(took <= LAST_BURST);
+            prop_assert!(answers <= probes as usize);
+        }
+
         #[test]
         fn bursts_never_overlap_and_gaps_are_dithered(interval_s in 0.0f64..100.0, probes in 0u32..64) {
             let mut schedule =

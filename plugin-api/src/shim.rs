@@ -36,6 +36,13 @@ pub trait Source: Send + Sized + 'static {
     /// End: push what is left, join the threads, within half a second. No host
     /// call may follow.
     fn stop(&mut self) -> Result<(), Error>;
+
+    /// A named extension of the plugin, as the header defines those of this name:
+    /// a pointer to something that lives for ever, or NULL (the default) for a
+    /// name that is not known. May be called from any thread.
+    fn get_extension(_name: &CStr) -> *const c_void {
+        std::ptr::null()
+    }
 }
 
 /// Message of a caught panic. The payload is leaked: its `Drop` might panic again.
@@ -91,7 +98,7 @@ impl<S: Source> Shim<S> {
         start: Some(Self::start),
         stop: Some(Self::stop),
         destroy: Some(Self::destroy),
-        get_extension: None,
+        get_extension: Some(Self::get_extension),
     };
 
     /// The schema of the options, made once into `cell`.
@@ -115,7 +122,9 @@ impl<S: Source> Shim<S> {
         // SAFETY: the recorder gives its own table, which lives for ever.
         let Some(host) = (unsafe { Host::from_raw(host) }) else { return sys::EINVAL };
         // SAFETY: the recorder lends the text for the call.
-        let (false, Some(json)) = (out.is_null(), unsafe { options_json.as_str() }) else {
+        let (true, Some(json)) = (!out.is_null() && out.is_aligned(), unsafe { options_json.as_str() })
+        else {
+            host.log(LogLevel::Error, "create: no place for the instance, or options that are not UTF-8");
             return sys::EINVAL;
         };
         let mut made = None;
@@ -129,7 +138,7 @@ impl<S: Source> Shim<S> {
             Ok(())
         });
         if let Some(instance) = made {
-            // SAFETY: `out` is not NULL (checked) and the recorder owns it for the call.
+            // SAFETY: `out` is not NULL and aligned (checked), and the recorder lends it for the call.
             unsafe { *out = Box::into_raw(instance).cast() };
         }
         status
@@ -145,10 +154,12 @@ impl<S: Source> Shim<S> {
         what: &str,
         call: impl FnOnce(&mut S) -> Result<(), Error>,
     ) -> sys::Status {
-        // SAFETY: by this function's contract.
-        let Some(instance) = (unsafe { instance.cast::<Instance<S>>().as_mut() }) else {
+        let instance = instance.cast::<Instance<S>>();
+        if instance.is_null() || !instance.is_aligned() {
             return sys::EINVAL;
-        };
+        }
+        // SAFETY: not NULL, aligned, and this call's alone by this function's contract.
+        let instance = unsafe { &mut *instance };
         if instance.poisoned {
             return sys::EPANIC;
         }
@@ -168,11 +179,12 @@ impl<S: Source> Shim<S> {
     }
 
     unsafe extern "C" fn destroy(instance: *mut c_void) {
-        if instance.is_null() {
+        let instance = instance.cast::<Instance<S>>();
+        if instance.is_null() || !instance.is_aligned() {
             return;
         }
         // SAFETY: the recorder passes the instance of `create` exactly once, and never again.
-        let instance = unsafe { Box::from_raw(instance.cast::<Instance<S>>()) };
+        let instance = unsafe { Box::from_raw(instance) };
         let host = instance.host;
         if instance.poisoned {
             // A panic left it half-way: leaking it is safer than running its Drop.
@@ -184,6 +196,49 @@ impl<S: Source> Shim<S> {
             Ok(())
         });
     }
+}
+
+impl<S: Source> Shim<S> {
+    unsafe extern "C" fn get_extension(name: *const c_char) -> *const c_void {
+        if name.is_null() {
+            return std::ptr::null();
+        }
+        // SAFETY: not NULL, and terminated by the header's contract.
+        let name = unsafe { CStr::from_ptr(name) };
+        match catch_unwind(|| S::get_extension(name)) {
+            Ok(extension) => extension,
+            Err(payload) => {
+                drop(panic_text(payload));
+                std::ptr::null()
+            }
+        }
+    }
+}
+
+/// Whether `entry` is `lks_plugin_entry_` and then `id` with `_` for `-`; for
+/// [`export_source!`](crate::export_source).
+#[doc(hidden)]
+pub const fn entry_is_of(entry: &str, id: &CStr) -> bool {
+    let (entry, prefix, id) = (entry.as_bytes(), b"lks_plugin_entry_", id.to_bytes());
+    if entry.len() != prefix.len() + id.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < entry.len() {
+        let expected = if at < prefix.len() {
+            prefix[at]
+        } else {
+            match id[at - prefix.len()] {
+                b'-' => b'_',
+                byte => byte,
+            }
+        };
+        if entry[at] != expected {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 /// `fields[2].kind` of serde as the JSON pointer `/fields/2/kind`.
@@ -204,16 +259,38 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 /// Export a [`Source`] as a plugin.
 ///
-/// The second argument names the exported function:
-/// `lks_plugin_entry_` followed by the plugin's name, which must also be in the
-/// name of the library (`liblockstep_plugin_NAME.so`). The name is unique per
-/// plugin so that several can be linked into one binary.
+/// The second argument names the exported function: `lks_plugin_entry_` followed
+/// by [`Source::ID`](crate::Source::ID), with `_` for `-`; another name does not
+/// compile. The library's name must have it too (`liblockstep_plugin_ID.so`).
+/// The name is unique per plugin so that several can be linked into one binary.
+///
+/// ```compile_fail
+/// # use lockstep_plugin_api::{Error, Host, Source, export_source};
+/// # struct It;
+/// # impl Source for It {
+/// #     const ID: &'static std::ffi::CStr = c"it";
+/// #     const VERSION: &'static std::ffi::CStr = c"0.1.0";
+/// #     const DESCRIPTION: &'static std::ffi::CStr = c"";
+/// #     type Options = ();
+/// #     fn create(_: Host, (): ()) -> Result<Self, Error> { Ok(Self) }
+/// #     fn start(&mut self) -> Result<(), Error> { Ok(()) }
+/// #     fn stop(&mut self) -> Result<(), Error> { Ok(()) }
+/// # }
+/// // `It::ID` is "it".
+/// export_source!(It, lks_plugin_entry_that);
+/// # fn main() {}
+/// ```
 ///
 /// Also defines `pub fn plugin_table()`, through which a binary that links the
 /// plugin can use it without loading a library.
 #[macro_export]
 macro_rules! export_source {
     ($source:ty, $entry:ident) => {
+        const _: () = assert!(
+            $crate::entry_is_of(stringify!($entry), <$source as $crate::Source>::ID),
+            "the entry must be named lks_plugin_entry_ and then Source::ID, with _ for -"
+        );
+
         static LKS_OPTIONS_SCHEMA: ::std::sync::OnceLock<::std::ffi::CString> = ::std::sync::OnceLock::new();
 
         extern "C" fn lks_options_schema() -> *const ::std::ffi::c_char {
@@ -237,3 +314,6 @@ macro_rules! export_source {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,9 @@ use crate::host::SourceThread;
 /// A stop signal that threads wait on instead of sleeping, and the threads it ends.
 ///
 /// Clones share the signal; only the one that was given threads by
-/// [`Stop::guard`] joins them.
+/// [`Stop::guard`] joins them. When that one is dropped with threads that were
+/// not joined, it gives the signal and joins them: a source whose `start` fails
+/// half-way leaves no thread behind.
 #[derive(Debug, Default)]
 pub struct Stop {
     shared: Arc<Shared>,
@@ -71,6 +73,14 @@ impl Stop {
     }
 }
 
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.stop_and_join();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +95,32 @@ mod tests {
         stop.signal();
         assert!(thread.join().expect("no panic"));
         assert!(stop.is_set());
+    }
+
+    #[test]
+    fn dropping_the_guard_ends_its_threads_and_dropping_a_clone_does_not() {
+        let (sender, ended) = std::sync::mpsc::sync_channel(1);
+        let mut stop = Stop::new();
+        drop(stop.clone());
+        let watched = stop.clone();
+        assert!(!watched.is_set());
+        let waiting = stop.clone();
+        stop.guard(SourceThread::from(std::thread::spawn(move || {
+            sender.send(waiting.wait(Duration::from_secs(60))).expect("there is room");
+        })));
+        drop(stop);
+        assert!(watched.is_set());
+        assert_eq!(ended.try_recv(), Ok(true), "it was joined");
+    }
+
+    #[test]
+    fn a_guard_that_is_dropped_by_its_own_thread_does_not_wait_for_itself() {
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Stop>(1);
+        let thread = std::thread::spawn(move || drop(receiver.recv()));
+        let mut stop = Stop::new();
+        let watched = stop.clone();
+        stop.guard(SourceThread::from(thread));
+        sender.send(stop).expect("there is room");
+        assert!(watched.wait(Duration::from_secs(60)));
     }
 }

@@ -144,12 +144,21 @@ impl Synchronization {
 
 /// What became of pushed samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "dropped samples are counted by the recorder, but the source may want to say so"]
 pub enum Pushed {
     /// They will be in the file.
     Queued,
     /// The queue was full; the recorder counted the loss. Go on with new samples.
     Dropped,
+}
+
+impl Pushed {
+    /// The answer of a host call `what` that pushes.
+    pub(crate) fn check(status: sys::Status, what: &'static str) -> Result<Self, Error> {
+        match status {
+            sys::AGAIN => Ok(Self::Dropped),
+            status => Error::check(status, what).map(|()| Self::Queued),
+        }
+    }
 }
 
 /// Describes a stream before it is added. `H` is what [`StreamBuilder::add`] gives.
@@ -304,10 +313,7 @@ impl Handle {
         let Some(call) = table.push_chunk else { return Err(Error::NotRunning) };
         // SAFETY: the table's function with its own ctx; stamps and data live for
         // the call, and `data_bytes` is the true length of `data`.
-        match unsafe { call(table.ctx, &chunk) } {
-            sys::AGAIN => Ok(Pushed::Dropped),
-            status => Error::check(status, "push_chunk").map(|()| Pushed::Queued),
-        }
+        Pushed::check(unsafe { call(table.ctx, &chunk) }, "push_chunk")
     }
 
     fn push_text(&mut self, timestamps_s: &[f64], values: &[&str]) -> Result<Pushed, Error> {
@@ -335,6 +341,12 @@ macro_rules! handle_methods {
         /// Say how this stream is doing.
         pub fn set_state(&mut self, state: State, reason: &str) {
             self.0.host.set_stream_state(self.0.id, state, reason);
+        }
+
+        /// Write an event about this stream into the recording: a name, and details
+        /// as JSON. About the source as a whole: [`Host::event`].
+        pub fn event(&mut self, name: &str, details: &serde_json::Value) -> Result<(), Error> {
+            self.0.host.stream_event(self.0.id, name, details)
         }
 
         /// Channels of each sample.

@@ -1,15 +1,43 @@
 //! The C header `include/lockstep_plugin.h`, mirrored in Rust name for name.
 //!
 //! The header is the contract and holds the documentation; a test compiles it
-//! and compares every size and offset with the structs here. Function pointers
-//! are `Option`s because a table made in C may hold NULL, and everything that
-//! is an enumeration is an integer because its sender may be newer.
+//! and compares every size, offset and constant with those here. Function
+//! pointers are `Option`s because a table made in C may hold NULL, and
+//! everything that is an enumeration is an integer because its sender may be
+//! newer.
+//!
+//! # Appending a member
+//!
+//! Within a major version a struct that starts with `struct_size` grows at its
+//! end, and in no other way; the others (`lks_str`, `lks_channel`,
+//! `lks_exchange`) never change.
+//!
+//! 1. Append the member in the header. Zero or NULL must mean "not given", for
+//!    that is what a reader sees when the sender is older. No member may come to
+//!    lie in padding: fill up to 8 bytes with `reserved` members.
+//! 2. Append it to the mirror below; `cargo test` compares the two.
+//! 3. Raise `LKS_ABI_MINOR` and [`ABI_MINOR`], once for each release.
+//! 4. Leave the frozen sizes in `sys/versioned.rs` alone: plugins and hosts of
+//!    1.0 go on working because not more than these is demanded. A new struct
+//!    gets a line there, with the last member it has in its first release.
+//! 5. Read it everywhere through [`read`], never through the pointer itself, and
+//!    treat zero or NULL as "not given".
 
 use std::ffi::{c_char, c_void};
+
+mod versioned;
+
+pub use versioned::{BadStruct, Versioned, read};
 
 macro_rules! constants {
     ($($name:ident : $t:ty = $value:expr;)*) => {
         $(#[doc = concat!("`LKS_", stringify!($name), "` of the header.")] pub const $name: $t = $value;)*
+
+        /// Each numeric constant as `LKS_NAME value`, as a C compiler prints it as
+        /// `long long`; for the test that compares them with the header's.
+        pub fn constants() -> Vec<(String, i64)> {
+            vec![$((concat!("LKS_", stringify!($name)).to_owned(), $name as i64),)*]
+        }
     };
 }
 
@@ -64,6 +92,14 @@ pub const EXT_PROBE_SETTINGS: &std::ffi::CStr = c"lockstep.probe-settings/1";
 
 /// `LKS_EXT_SOURCE_INFO` of the header.
 pub const EXT_SOURCE_INFO: &std::ffi::CStr = c"lockstep.source-info/1";
+
+/// Each text constant as `LKS_NAME value`; for the same test.
+pub fn texts() -> Vec<(String, &'static std::ffi::CStr)> {
+    vec![
+        ("LKS_EXT_PROBE_SETTINGS".to_owned(), EXT_PROBE_SETTINGS),
+        ("LKS_EXT_SOURCE_INFO".to_owned(), EXT_SOURCE_INFO),
+    ]
+}
 
 /// `lks_status` of the header.
 pub type Status = i32;
@@ -214,20 +250,28 @@ impl Str {
     /// The empty text.
     pub const EMPTY: Self = Self { ptr: std::ptr::null(), len: 0 };
 
-    /// The text, or `None` when it is not UTF-8 or the pointer is NULL with a length.
+    /// Its bytes, or `None` when the pointer is NULL with a length.
     ///
     /// # Safety
     /// `ptr` must be NULL or point to `len` readable bytes that stay unchanged for `'a`.
-    pub unsafe fn as_str<'a>(self) -> Option<&'a str> {
+    pub unsafe fn as_bytes<'a>(self) -> Option<&'a [u8]> {
         if self.len == 0 {
-            return Some("");
+            return Some(&[]);
         }
         if self.ptr.is_null() || self.len > isize::MAX as usize {
             return None;
         }
         // SAFETY: not NULL, and readable for `len` bytes by this function's contract.
-        let bytes = unsafe { std::slice::from_raw_parts(self.ptr.cast::<u8>(), self.len) };
-        std::str::from_utf8(bytes).ok()
+        Some(unsafe { std::slice::from_raw_parts(self.ptr.cast::<u8>(), self.len) })
+    }
+
+    /// The text, or `None` when it is not UTF-8 or the pointer is NULL with a length.
+    ///
+    /// # Safety
+    /// As [`Str::as_bytes`].
+    pub unsafe fn as_str<'a>(self) -> Option<&'a str> {
+        // SAFETY: passed on.
+        std::str::from_utf8(unsafe { self.as_bytes() }?).ok()
     }
 }
 

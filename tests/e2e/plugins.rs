@@ -256,7 +256,7 @@ fn an_error_in_destroy_has_no_one_to_tell_and_harms_nothing() {
 #[test]
 fn a_plugin_that_hangs_is_left_behind_and_the_file_is_closed_in_time() {
     for place in ["start", "stop"] {
-        let dir = TestDir::new();
+        let dir = TestDir::in_memory();
         let recorder = Recorder::start(&dir, &fault(place, "hang"));
         recorder.wait_until_recording();
         let (recording, took) = recorder.stop(nix::sys::signal::Signal::SIGINT);

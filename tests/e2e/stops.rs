@@ -56,7 +56,7 @@ fn assert_no_tail_loss(recording: &Recording, devices: Devices, stopped_s: f64) 
 
 fn stopped_by(signal: Signal, said: &str) {
     let _alone = alone();
-    let dir = TestDir::new();
+    let dir = TestDir::in_memory();
     let (recorder, devices) = begin(&dir, &[]);
     recorder
         .wait_for_status("some samples", |s| s["sources"][0]["streams"][0]["samples"].as_u64() > Some(1000));
@@ -81,7 +81,7 @@ fn sigterm_stops_without_losing_a_sample() {
 #[test]
 fn the_duration_stops_without_losing_a_sample() {
     let _alone = alone();
-    let dir = TestDir::new();
+    let dir = TestDir::in_memory();
     let (recorder, devices) = begin(&dir, &["--duration=2.5"]);
     let recording = recorder.wait();
     let ended_s = monotonic_s();
@@ -98,7 +98,7 @@ fn the_duration_stops_without_losing_a_sample() {
 #[test]
 fn the_end_of_input_stops_by_itself() {
     let _alone = alone();
-    let dir = TestDir::new();
+    let dir = TestDir::in_memory();
     let config = "[experiment]\nname = \"end\"\n[[source]]\nname = \"it\"\nplugin = \"faulty\"\n\
         options = { in = \"thread\", fault = \"finish\" }\n";
     let recording = Recorder::start(&dir, config).wait();
@@ -115,7 +115,7 @@ fn the_end_of_input_stops_by_itself() {
 #[test]
 fn a_device_that_answers_no_exchanges_does_not_hold_up_the_stop() {
     let _alone = alone();
-    let dir = TestDir::new();
+    let dir = TestDir::in_memory();
     let simulator = Simulator::new(&dir.join("truth"), 1, "--name=mute --rate-hz=200");
     let config = config_for(&[Simulator::new(&dir.join("unused"), 1, "--name=mute --rate-hz=200")]);
     // A socket that takes the questions and says nothing, where the configuration expects answers.
@@ -138,7 +138,7 @@ fn a_device_that_answers_no_exchanges_does_not_hold_up_the_stop() {
 #[test]
 fn a_second_signal_while_stopping_does_no_harm() {
     let _alone = alone();
-    let dir = TestDir::new();
+    let dir = TestDir::in_memory();
     let (recorder, devices) = begin(&dir, &[]);
     let stopped_s = monotonic_s();
     recorder.signal(Signal::SIGINT);

@@ -38,12 +38,15 @@ def main() -> None:
     threading.Thread(target=answer_exchanges, daemon=True).start()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     number = 0
+    due = time.monotonic()
     while True:
+        # Until the next one is due: a fixed pause would add what the rest takes, and be slow.
+        due += 0.01
+        time.sleep(max(0.0, due - time.monotonic()))
         t = ticks()
         x, y = math.sin(t / 1e6), math.cos(t / 1e6)
         sock.sendto(f'{{"seq":{number},"t":{t},"x":{x},"y":{y}}}'.encode(), DATA)
         number += 1
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":

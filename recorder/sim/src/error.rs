@@ -47,7 +47,7 @@ pub enum SimError {
     },
     /// A socket could not be opened.
     #[error(
-        "simulated device '{device}': cannot open a UDP socket at {address}: {source}; choose a free port and an address of this machine"
+        "simulated device '{device}': cannot open a UDP socket at {address}; choose a free port and an address of this machine"
     )]
     Bind {
         /// Name of the device.

@@ -68,13 +68,28 @@ fn comparison(reports: &[DemoReport]) -> String {
 
 fn next_steps(path: &Path) -> String {
     let path = path.display();
+    let lockstep = program();
     format!(
         "What next\n\
-         \x20 lockstep info {path}\n\
+         \x20 {lockstep} info {path}\n\
          \x20     shows what is in the file: streams, clocks, offsets, events\n\
          \x20 python3 -c \"import pyxdf; print([s['info']['name'] for s in pyxdf.load_xdf('{path}')[0]])\"\n\
          \x20     opens it in Python (pip install pyxdf)\n\
-         \x20 lockstep plugins udp\n\
+         \x20 {lockstep} plugins udp\n\
          \x20     explains how to record a device of your own; configs/ has examples\n"
     )
+}
+
+/// How this program can be called from here.
+fn program() -> String {
+    let Ok(exe) = std::env::current_exe() else { return "lockstep".to_owned() };
+    let in_path = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| Some(folder.as_path()) == exe.parent())
+    });
+    if in_path {
+        return "lockstep".to_owned();
+    }
+    let here = std::env::current_dir().ok();
+    let relative = here.as_deref().and_then(|here| exe.strip_prefix(here).ok());
+    relative.unwrap_or(&exe).display().to_string()
 }

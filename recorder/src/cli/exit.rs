@@ -71,7 +71,16 @@ impl From<ConfigError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::other(format!("{error:#}"), "")
+        // Some errors name their cause themselves: it is not said twice.
+        let mut message = String::new();
+        for cause in error.chain().map(ToString::to_string) {
+            if message.is_empty() {
+                message = cause;
+            } else if !message.contains(&cause) {
+                message = format!("{message}: {cause}");
+            }
+        }
+        Self::other(message, "")
     }
 }
 

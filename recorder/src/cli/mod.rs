@@ -60,6 +60,8 @@ enum Command {
     /// Record simulated devices for 10 s into the current folder
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
+    /// Print the JSON Schema of configurations, for editors
+    Schema,
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
@@ -79,6 +81,10 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Schema => {
+            crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));
+            Ok(0)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "lockstep", &mut script);

@@ -150,7 +150,7 @@ pub fn heading(status: &Status) -> Vec<String> {
         Phase::Stopping => format!("■ STOPPING {elapsed}"),
     };
     let file = &status.file;
-    let mut facts = vec![file.path.display().to_string(), format::bytes(file.bytes as f64)];
+    let mut facts = vec![format::bytes(file.bytes as f64)];
     if let Some(rate) = file.bytes_per_s {
         facts.push(format!("{}/s", format::bytes(rate)));
     }
@@ -161,5 +161,7 @@ pub fn heading(status: &Status) -> Vec<String> {
         (None, Some(free)) => format!("{} free", format::bytes(free as f64)),
         (None, None) => "free space unknown".to_owned(),
     });
+    // The path comes last: a narrow terminal cuts the end off.
+    facts.push(file.path.display().to_string());
     vec![first, style(facts.join("   ")).dim().to_string()]
 }

@@ -148,7 +148,8 @@ fn find(status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Fi
     }
     if let Some(left_s) = status.file.time_left_s.filter(|left_s| *left_s < DISK_LEFT_S.0) {
         let severity = if left_s < DISK_LEFT_S.1 { Severity::Failure } else { Severity::Warning };
-        add("disk", severity, format!("the disk is full in {:.0} min: free some space", left_s / 60.0));
+        let left = if left_s < 120.0 { format!("{left_s:.0} s") } else { format!("{:.0} min", left_s / 60.0) };
+        add("disk", severity, format!("the disk is full in {left}: free some space"));
     }
     for source in &status.sources {
         find_in_source(source, clock_interval_s, &mut found);
@@ -175,7 +176,9 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
     if source.state.is_silent() {
         return;
     }
-    for stream in source.streams.iter().filter(|s| !s.state.is_silent()) {
+    // A stream of events that is not required may stay silent: before the first trial that is normal.
+    let may_be_silent = |s: &StreamStatus| !source.required && s.nominal_rate_hz <= 0.0;
+    for stream in source.streams.iter().filter(|s| !s.state.is_silent() && !may_be_silent(s)) {
         if let Some((kind, severity, text)) = find_in_stream(stream, &because) {
             add(kind, &stream.name, severity, text);
         }

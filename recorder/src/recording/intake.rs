@@ -15,7 +15,7 @@ use super::clock::{ClockIntake, ClockSpec, EXCHANGE_TYPE};
 use super::events::Events;
 use super::header::{HeaderDetails, Identity, SyncInfo, exchange_header, stream_header};
 use super::limiter::{self, Limiter};
-use super::notice::{Level, Notices};
+use super::notice::{Level, Notices, samples};
 use super::state::{State, StateCell};
 use super::stream::{Budget, Push, Role, StreamIntake, StreamSpec, count};
 use super::table::AppendTable;
@@ -367,8 +367,8 @@ impl SourceIntake {
         let name = stream.map_or("", |s| &s.spec.name);
         self.record("gap", name, json!({"lost_samples": lost, "reason": reason}));
         if lost != Some(0) {
-            let what = lost.map_or("samples lost".to_owned(), |n| format!("{n} samples lost"));
-            self.tell(Level::Warning, &format!("{what}: {reason}"));
+            let what = lost.map_or("samples".to_owned(), samples);
+            self.tell(Level::Warning, &format!("{what} lost: {reason}"));
         }
         Ok(())
     }

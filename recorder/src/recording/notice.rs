@@ -32,6 +32,11 @@ pub struct Notice {
     pub text: String,
 }
 
+/// `1 sample`, `2 samples`.
+pub fn samples(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "sample" } else { "samples" })
+}
+
 /// Notices that may wait for the display.
 const CAPACITY: usize = 1024;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::notice::samples;
 use super::state::State;
 use super::status::{SourceStatus, StreamStatus};
 
@@ -119,7 +120,7 @@ pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64
         if source.lost_of_no_stream > 0 || source.gaps_of_no_stream > 0 {
             let (lost, gaps) = (source.lost_of_no_stream, source.gaps_of_no_stream);
             let text =
-                format!("of no stream in particular: {lost} samples lost, {gaps} gaps of unknown size");
+                format!("of no stream in particular: {} lost, {gaps} gaps of unknown size", samples(lost));
             verdicts.push(of_source(Outcome::Lossy, text));
         }
         for stream in &source.streams {
@@ -154,7 +155,7 @@ fn judge_stream(
         (unwritten, "received and not in the file: writing failed"),
     ];
     let mut missing: Vec<String> =
-        causes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} samples {what}")).collect();
+        causes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", samples(*n))).collect();
     if stream.gaps_of_unknown_size > 0 {
         missing.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
     }

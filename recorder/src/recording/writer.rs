@@ -14,7 +14,7 @@ use lockstep_xdf::{Element, SampleBlock, StreamFooter, encode};
 use serde_json::json;
 
 use super::intake::Shared;
-use super::notice::Level;
+use super::notice::{Level, samples};
 use super::output::Output;
 use super::stream::{Role, StreamIntake};
 use super::sync::Progress;
@@ -23,6 +23,9 @@ use super::sync::Progress;
 const PERIOD: Duration = Duration::from_millis(100);
 /// Between two boundary chunks, at which readers of damaged files find their way back.
 const BOUNDARY_PERIOD: Duration = Duration::from_secs(10);
+
+/// Which stream, in the order they were added, holds the events.
+const EVENTS_INDEX: usize = 0;
 
 /// Samples of one stream that went into the file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,8 +48,9 @@ impl Tally {
 struct StreamInFile {
     intake: Arc<StreamIntake>,
     in_file: Tally,
-    /// Clock offsets written for it.
+    /// Clock offsets gathered for it, and those of them in the file.
     offsets: usize,
+    offsets_in_file: usize,
     /// Length of the file when its first samples were in it.
     first_samples_end: Option<u64>,
     reported: Reported,
@@ -184,6 +188,7 @@ impl Body {
                 intake: Arc::clone(intake),
                 in_file: Tally::default(),
                 offsets: 0,
+                offsets_in_file: 0,
                 first_samples_end: None,
                 reported: Reported::default(),
             });
@@ -244,30 +249,36 @@ impl Body {
                 self.streams[index].first_samples_end.get_or_insert(end);
             }
         }
+        if written {
+            self.streams.iter_mut().for_each(|s| s.offsets_in_file = s.offsets);
+        }
     }
 
     fn close(mut self) -> WriterReport {
+        let error = self.output.error().map(str::to_owned);
+        if let Some(error) = &error {
+            // What is small may still find room: why it ends, then what was waiting, then the footers.
+            self.shared.events.write("write_error", "", "", json!({"text": error}));
+            self.output.try_again();
+            self.drain_samples(EVENTS_INDEX);
+            self.flush();
+        }
         self.drain();
         // The losses reported just now are events themselves.
         self.drain();
-        let error = self.output.error().map(str::to_owned);
-        if let Some(error) = &error {
-            // What is small may still find room: why it ends here, and the footers.
-            self.output.try_again();
-            self.shared.events.write("write_error", "", "", json!({"text": error}));
-            self.drain_samples(0);
-        }
+        let late_error = self.output.error().map(str::to_owned);
+        self.output.try_again();
         for index in 0..self.streams.len() {
             let footer = footer(&self.streams[index]);
             let id = self.streams[index].intake.id;
             encode::stream_footer(self.output.chunks(), id, &footer.to_xml());
         }
         self.flush();
-        let late_error = self.output.error().map(str::to_owned);
+        let last_error = self.output.error().map(str::to_owned);
         let bytes = self.output.bytes();
         self.progress.synced(self.output.sync(), bytes);
         let samples = self.streams.iter().map(|s| (s.intake.id, s.in_file.count)).collect();
-        WriterReport { bytes, error: error.or(late_error), samples: Some(samples) }
+        WriterReport { bytes, error: error.or(late_error).or(last_error), samples: Some(samples) }
     }
 }
 
@@ -285,7 +296,7 @@ fn report_losses(shared: &Shared, stream: &mut StreamInFile) {
         let spec = &stream.intake.spec;
         let details = json!({"samples": new, "total": total, "reason": reason});
         shared.events.write(event, &spec.source, &spec.name, details);
-        let text = format!("{new} samples {}: {reason} ({total} in all)", event.replace('_', " "));
+        let text = format!("{} {}: {reason} ({total} in all)", samples(new), event.replace('_', " "));
         shared.notices.send(level, &super::status::label(&spec.source, &spec.name), text);
     };
     report("dropped", "the queue was full", &counters.dropped, &mut reported.dropped, Level::Error);
@@ -316,7 +327,7 @@ fn footer(stream: &StreamInFile) -> StreamFooter {
     let mut offsets = Vec::new();
     if let Some(clock) = &stream.intake.spec.clock {
         clock.offsets_from(0, &mut offsets);
-        offsets.truncate(stream.offsets);
+        offsets.truncate(stream.offsets_in_file);
     }
     StreamFooter {
         first_timestamp_s,

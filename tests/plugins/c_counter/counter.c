@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #ifndef ABI_MAJOR
@@ -29,14 +28,6 @@ struct counter {
     atomic_int stopping;
 };
 
-static lks_str str(const char *text)
-{
-    lks_str s;
-    s.ptr = text;
-    s.len = strlen(text);
-    return s;
-}
-
 static const char *options_schema(void)
 {
     return "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
@@ -51,24 +42,19 @@ static void *run(void *arg)
     int64_t n = 0;
     while (!atomic_load(&c->stopping)) {
         double stamp = h->now(h->ctx) + AHEAD_S;
-        int64_t values[2];
-        lks_str word[1];
-        lks_chunk chunk;
-        lks_exchange exchange;
-        memset(&chunk, 0, sizeof chunk);
-        chunk.struct_size = (uint32_t)sizeof chunk;
+        const int64_t values[2] = {n, INT64_MIN + n};
+        lks_chunk chunk = lks_chunk_init();
+        chunk.stream = c->numbers;
         chunk.sample_count = 1;
         chunk.timestamps_s = &stamp;
-        values[0] = n;
-        values[1] = INT64_MIN + n;
-        chunk.stream = c->numbers;
         chunk.data = values;
         chunk.data_bytes = sizeof values;
         h->push_chunk(h->ctx, &chunk);
         if (n % 10 == 0) {
-            word[0] = str("tick \xc3\xa9");
+            const lks_str word = LKS_STR("tick \xc3\xa9");
+            lks_exchange exchange;
             chunk.stream = c->words;
-            chunk.data = word;
+            chunk.data = &word;
             chunk.data_bytes = sizeof word;
             h->push_chunk(h->ctx, &chunk);
             exchange.t0_s = h->now(h->ctx);
@@ -97,36 +83,35 @@ static lks_status start(void *self)
 {
     struct counter *c = self;
     const lks_host *h = c->host;
-    const lks_channel channels[2] = {{{"up", 2}, {"counts", 6}, {NULL, 0}}, {{"low", 3}, {NULL, 0}, {NULL, 0}}};
-    lks_clock_info clock;
-    lks_stream_info info;
-    memset(&clock, 0, sizeof clock);
-    clock.struct_size = (uint32_t)sizeof clock;
+    const lks_channel channels[2] = {
+        {LKS_STR("up"), LKS_STR("counts"), LKS_STR("")},
+        {LKS_STR("low"), LKS_STR(""), LKS_STR("")},
+    };
+    lks_clock_info clock = lks_clock_info_init();
+    lks_stream_info info = lks_stream_info_init();
     clock.domain = LKS_DOMAIN_DEVICE;
     clock.stamp = LKS_STAMP_EXACT;
-    clock.name = str("c-clock");
+    clock.name = LKS_STR("c-clock");
     if (h->add_clock(h->ctx, &clock, &c->clock) != LKS_OK)
         return LKS_EIO;
-    memset(&info, 0, sizeof info);
-    info.struct_size = (uint32_t)sizeof info;
     info.format = LKS_INT64;
     info.channel_count = 2;
     info.clock = c->clock;
     info.nominal_rate_hz = 200.0;
-    info.name = str("c-numbers");
-    info.type = str("Counts");
-    info.desc_xml = str("<made_in language=\"C\">99</made_in>");
+    info.name = LKS_STR("c-numbers");
+    info.type = LKS_STR("Counts");
+    info.desc_xml = LKS_STR("<made_in language=\"C\">99</made_in>");
     info.channels = channels;
     if (h->add_stream(h->ctx, &info, &c->numbers) != LKS_OK)
         return LKS_EIO;
     info.format = LKS_STRING;
     info.channel_count = 1;
     info.nominal_rate_hz = 0.0;
-    info.name = str("c-words");
+    info.name = LKS_STR("c-words");
     info.channels = NULL;
     if (h->add_stream(h->ctx, &info, &c->words) != LKS_OK)
         return LKS_EIO;
-    h->set_state(h->ctx, LKS_WHOLE_SOURCE, LKS_STATE_STREAMING, str("counting in C"));
+    h->set_state(h->ctx, LKS_WHOLE_SOURCE, LKS_STATE_STREAMING, LKS_STR("counting in C"));
     return pthread_create(&c->thread, NULL, run, c) == 0 ? LKS_OK : LKS_EIO;
 }
 
