@@ -48,8 +48,7 @@ const CASES: [Case; 7] = [
 struct Bench {
     table: *const sys::Host,
     stream: u32,
-    writer: Option<Writer>,
-    finish: crossbeam_channel::Sender<()>,
+    writer: Writer,
     data: Vec<f32>,
     stamps: Vec<f64>,
 }
@@ -59,13 +58,12 @@ impl Bench {
         let identity = Identity::default();
         let (notices, _) = Notices::channel();
         let (wake, woken) = bounded(1);
-        let (finish, finished) = bounded(1);
         let shared = Shared::new(Events::new(&identity, ""), notices, identity, wake);
         let source = SourceIntake::new(Arc::clone(&shared), "bench", true, 64 << 20, SourceHeader::default());
-        source.set_open(true);
+        source.open();
         let host = HostTable::new(source, 8, 5.0);
-        let writer = Writer::start(file, "<info/>", shared, Arc::<Progress>::default(), woken, finished)
-            .expect("a writer");
+        let writer =
+            Writer::start(file, "<info/>", shared, Arc::<Progress>::default(), woken).expect("a writer");
         let table = host.as_ptr();
         let info = sys::StreamInfo {
             struct_size: size_of::<sys::StreamInfo>() as u32,
@@ -88,8 +86,7 @@ impl Bench {
         Self {
             table,
             stream,
-            writer: Some(writer),
-            finish,
+            writer,
             data: vec![1.5; case.channels * case.samples],
             stamps: vec![0.0; case.samples],
         }
@@ -114,12 +111,10 @@ impl Bench {
     }
 
     /// Close the file.
-    fn end(mut self) {
-        let _ = self.finish.send(());
-        if let Some(writer) = self.writer.take() {
-            let report = writer.join();
-            assert!(report.error.is_none(), "{report:?}");
-        }
+    fn end(self) {
+        self.writer.finish();
+        let report = self.writer.report(Duration::from_secs(60)).expect("closed");
+        assert!(report.error.is_none(), "{report:?}");
     }
 }
 

@@ -62,31 +62,8 @@ impl Source for UdpSource {
         })
     }
 
+    // A failure half-way ends the threads: `stop` guards them.
     fn start(&mut self) -> Result<(), Error> {
-        let started = self.start_threads();
-        if started.is_err() {
-            self.stop.stop_and_join();
-        }
-        started
-    }
-
-    fn stop(&mut self) -> Result<(), Error> {
-        self.stop.stop_and_join();
-        let Some(counters) = self.counters.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(()); // the receiving thread failed, and said so
-        };
-        let counted = self.plan.sequence.map(|sequence| match sequence.per {
-            Counted::Sample => "samples",
-            Counted::Datagram => "datagrams",
-        });
-        let exchanges = *self.exchange_counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let exchanges = self.plan.exchange.map(|_| exchanges);
-        self.host.event("udp summary", &counters.summary(counted, exchanges))
-    }
-}
-
-impl UdpSource {
-    fn start_threads(&mut self) -> Result<(), Error> {
         let receiver = self.open()?;
         let (ticks_per_s, bits) = self.plan.stamp.map_or((1, 64), |stamp| (stamp.ticks_per_s, stamp.bits));
         let line = Arc::new(Mutex::new(Timeline::new(ticks_per_s, bits)));
@@ -124,6 +101,22 @@ impl UdpSource {
         Ok(())
     }
 
+    fn stop(&mut self) -> Result<(), Error> {
+        self.stop.stop_and_join();
+        let Some(counters) = self.counters.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(()); // the receiving thread failed, and said so
+        };
+        let counted = self.plan.sequence.map(|sequence| match sequence.per {
+            Counted::Sample => "samples",
+            Counted::Datagram => "datagrams",
+        });
+        let exchanges = *self.exchange_counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let exchanges = self.plan.exchange.map(|_| exchanges);
+        self.host.event("udp summary", &counters.summary(counted, exchanges))
+    }
+}
+
+impl UdpSource {
     fn add_stream(&self, clock: Option<Clock>) -> Result<Recorder, Error> {
         let (host, plan) = (self.host, &self.plan.stream);
         let mut builder = host

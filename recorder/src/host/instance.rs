@@ -3,6 +3,9 @@
 //! holds up nothing but itself.
 
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use lockstep_plugin_api::sys;
@@ -44,12 +47,22 @@ enum Command {
     Stop,
 }
 
-/// An instance, driven by a thread of its own. Dropping it ends the instance.
+/// Longest wait for a `destroy` when an instance that was never started is dropped.
+const DESTROY_DEADLINE: Duration = Duration::from_secs(1);
+/// Time between two looks whether it has returned.
+const DESTROY_PERIOD: Duration = Duration::from_millis(1);
+
+/// An instance, driven by a thread of its own. Dropping it ends the instance:
+/// one that was never started has been destroyed when that returns, unless it
+/// takes longer than a second; whoever started one asks it to stop, waits for
+/// [`Instance::stopped`] as long as there is time, and leaves it behind.
 #[derive(Debug)]
 pub struct Instance {
     commands: Sender<Command>,
     answers: Receiver<Result<(), String>>,
     failure: Option<String>,
+    begun: AtomicBool,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Describe a status that is not OK, with what the plugin logged about it.
@@ -101,13 +114,20 @@ impl Instance {
             drive(table, host, handle, &inbox, &outbox);
         });
         match thread {
-            Ok(_) => Created::Ready(Self { commands, answers, failure: None }),
+            Ok(thread) => Created::Ready(Self {
+                commands,
+                answers,
+                failure: None,
+                begun: AtomicBool::new(false),
+                thread: Some(thread),
+            }),
             Err(e) => Created::Failed(format!("no thread for the source: {e}")),
         }
     }
 
     /// Begin. The answer comes through [`Instance::started`].
     pub fn start(&self) {
+        self.begun.store(true, Relaxed);
         // The channel holds both commands there are, and its other end lives as long as the thread.
         drop(self.commands.try_send(Command::Start));
     }
@@ -117,7 +137,7 @@ impl Instance {
         self.answers.try_recv().ok()
     }
 
-    /// Ask it to stop. The answer comes through [`Instance::wait_stopped`].
+    /// Ask it to stop. The answer comes through [`Instance::stopped`].
     pub fn stop(&self) {
         drop(self.commands.try_send(Command::Stop));
     }
@@ -134,6 +154,22 @@ impl Instance {
                     return Some(self.failure.take().map_or(StopReport::Clean, StopReport::Failed));
                 }
             }
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.stop();
+        let waits = if self.begun.load(Relaxed) { Duration::ZERO } else { DESTROY_DEADLINE };
+        let begun = Instant::now();
+        while !thread.is_finished() && begun.elapsed() < waits {
+            std::thread::sleep(DESTROY_PERIOD);
+        }
+        if thread.is_finished() {
+            // It has ended, so this waits for nothing; a panic in it is not this thread's.
+            drop(thread.join());
         }
     }
 }
@@ -161,6 +197,10 @@ fn drive(
                 // SAFETY: the instance of `create`, started at most once.
                 let status = unsafe { start(handle.0) };
                 started = status == sys::OK;
+                if !started {
+                    // A thread it has left behind must record nothing of a source that has failed.
+                    host.close();
+                }
                 answer("start", status);
                 if !started {
                     break;
@@ -169,15 +209,23 @@ fn drive(
             Command::Stop => break,
         }
     }
-    drop(host.take_errors());
     if started {
+        drop(host.take_errors());
         // SAFETY: a started instance, stopped once.
         let status = unsafe { stop(handle.0) };
         answer("stop", status);
     }
+    // By the header nothing is taken after stop has returned.
+    host.close();
+    // What was logged is no failure of what returned a good status.
+    drop(host.take_errors());
     // SAFETY: exactly once, after stop, a failed start, or no start; never used again.
     unsafe { destroy(handle.0) };
+    // It returns no status: a line is all by which it can say that it failed.
     for reason in host.take_errors() {
         drop(outbox.try_send(Err(reason)));
     }
 }
+
+#[cfg(test)]
+mod tests;

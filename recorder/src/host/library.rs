@@ -85,6 +85,21 @@ pub enum LoadError {
         /// Minor version of this host.
         host_minor: u32,
     },
+    /// It is another plugin than its file name says.
+    #[error(
+        "{path} is the plugin {id:?}, not {name:?}: the file name must say which plugin it is; rename the file \
+         to {file_name}"
+    )]
+    OtherName {
+        /// The library.
+        path: String,
+        /// What the plugin calls itself.
+        id: String,
+        /// What was asked for.
+        name: String,
+        /// The file name by which it would be found.
+        file_name: String,
+    },
     /// Its table is not usable.
     #[error("{path} gave a table that cannot be used: {reason}")]
     Table {
@@ -106,21 +121,23 @@ pub struct Plugin {
     pub description: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// A copy: the plugin's own may be of another version, and smaller.
     pub(super) table: &'static sys::Plugin,
 }
 
-/// Size of `lks_plugin` in version 1.0: what every plugin has at least.
-const TABLE_BYTES_1_0: usize = size_of::<sys::Plugin>();
-
 impl Plugin {
-    /// Load a library and shake hands. `stem` is the plugin's name in the file
-    /// name, which is also the suffix of a Rust plugin's entry.
-    pub fn load(path: &Path, stem: &str) -> Result<Self, LoadError> {
+    /// Load a library and shake hands. `name` is what the plugin is called in the
+    /// configuration and, with `_` for `-`, in the file name; a Rust plugin's
+    /// entry ends with it too.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, is no plugin, of another ABI, or of another name.
+    pub fn load(path: &Path, name: &str) -> Result<Self, LoadError> {
         let shown = path.display().to_string();
         // SAFETY: the user put this library on the plugin search path, to be run in this process.
         let library = unsafe { lockstep_platform::open_library(path) }
             .map_err(|e| LoadError::Library { path: shown.clone(), reason: e.to_string() })?;
-        let suffixed = format!("{}_{}", sys::ENTRY_SYMBOL, stem.replace('-', "_"));
+        let suffixed = format!("{}_{}", sys::ENTRY_SYMBOL, name.replace('-', "_"));
         // SAFETY: a symbol of this name is the entry by the header's contract.
         let entry = unsafe {
             let plain = library.get::<sys::PluginEntry>(sys::ENTRY_SYMBOL.as_bytes());
@@ -129,7 +146,20 @@ impl Plugin {
         let entry = *entry.map_err(|_| LoadError::NoEntry { path: shown.clone(), entry: suffixed })?;
         // SAFETY: the entry may be called at any time, with the host's version.
         let table = unsafe { entry(sys::ABI_MAJOR, sys::ABI_MINOR) };
-        Self::from_table(table, Origin::File(path.to_owned()))
+        Self::from_table(table, Origin::File(path.to_owned()))?.named(name)
+    }
+
+    /// Itself, if it is the plugin that was asked for. File names do not tell `-` from `_`.
+    fn named(self, name: &str) -> Result<Self, LoadError> {
+        if self.id.replace('-', "_") == name.replace('-', "_") {
+            return Ok(self);
+        }
+        Err(LoadError::OtherName {
+            path: self.origin.to_string(),
+            name: name.to_owned(),
+            file_name: super::search::file_name(&self.id),
+            id: self.id,
+        })
     }
 
     /// A plugin that is linked into this binary.
@@ -143,19 +173,18 @@ impl Plugin {
         if table.is_null() {
             return Err(LoadError::Declined { path, host_major, host_minor });
         }
-        // SAFETY: not NULL; size and version stand first in every version of the
-        // struct. Only they are read until the version is known to be ours.
-        let (size, major, minor) =
-            unsafe { ((*table).struct_size as usize, (*table).abi_major, (*table).abi_minor) };
+        let unusable = |reason: String| LoadError::Table { path: path.clone(), reason };
+        if !table.is_aligned() {
+            return Err(unusable(sys::BadStruct::Misaligned.to_string()));
+        }
+        // SAFETY: not NULL, aligned; size and version stand first in every version of
+        // the struct. Only they are read until the version is known to be ours.
+        let (major, minor) = unsafe { ((*table).abi_major, (*table).abi_minor) };
         if major != host_major {
             return Err(LoadError::Abi { path, major, minor, host_major, host_minor });
         }
-        let unusable = |reason: String| LoadError::Table { path: path.clone(), reason };
-        if size < TABLE_BYTES_1_0 {
-            return Err(unusable(format!("it has {size} bytes where version 1.0 has {TABLE_BYTES_1_0}")));
-        }
-        // SAFETY: of our major version and at least as large as our struct; it lives for ever.
-        let table = unsafe { &*table };
+        // SAFETY: of our major version.
+        let table = unsafe { sys::read(table) }.map_err(|e| unusable(e.to_string()))?;
         let missing = [
             ("create", table.create.is_none()),
             ("start", table.start.is_none()),
@@ -172,16 +201,22 @@ impl Plugin {
         let id = text(table.id, "id")?;
         let (version, description) =
             (text(table.version, "version")?, text(table.description, "description")?);
-        Ok(Self { id, version, description, origin, table })
+        // For ever, as the library it is of: threads of its instances may outlive any owner.
+        Ok(Self { id, version, description, origin, table: Box::leak(Box::new(table)) })
     }
 
     /// JSON Schema of its options, or `None` when it takes any.
     pub fn options_schema(&self) -> Result<Option<serde_json::Value>, LoadError> {
         let Some(schema) = self.table.options_schema else { return Ok(None) };
         let unusable = |reason: String| LoadError::Table { path: self.origin.to_string(), reason };
-        // SAFETY: may be called at any time; gives NULL or a terminated string that lives for ever.
-        let text =
-            unsafe { c_text(schema()) }.ok_or_else(|| unusable("its schema is not UTF-8".to_owned()))?;
+        // SAFETY: may be called at any time.
+        let schema = unsafe { schema() };
+        if schema.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: a terminated string that lives for ever, by the header's contract.
+        let text = unsafe { c_text(schema) }
+            .ok_or_else(|| unusable("its options schema is not UTF-8".to_owned()))?;
         let value = serde_json::from_str(&text)
             .map_err(|e| unusable(format!("its options schema is not JSON: {e}")))?;
         Ok(Some(value))
@@ -199,3 +234,6 @@ pub(super) unsafe fn c_text(ptr: *const c_char) -> Option<String> {
     // SAFETY: not NULL, and terminated by this function's contract.
     unsafe { CStr::from_ptr(ptr) }.to_str().ok().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! The plugin host: finds plugin libraries, loads them, drives their instances,
 //! and receives their calls. The only part of the recorder with `unsafe` in it.
 
+mod arguments;
 mod callbacks;
+mod describe;
 mod instance;
 mod library;
 mod search;
+#[cfg(test)]
+mod testing;
 
 pub use callbacks::{ConfigProblem, HostTable};
 pub use instance::{Created, Instance, StopReport};

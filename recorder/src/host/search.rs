@@ -1,6 +1,7 @@
 //! Where plugins are found.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use lockstep_platform::{LIBRARY_PREFIX, LIBRARY_SUFFIX};
 
@@ -13,11 +14,17 @@ pub const PLUGIN_PATH_VARIABLE: &str = "LOCKSTEP_PLUGIN_PATH";
 const STEM_PREFIX: &str = "lockstep_plugin_";
 
 /// Plugins linked into this binary: used when no library of the name is found.
-fn built_in() -> Vec<Plugin> {
-    [lockstep_plugin_udp::plugin_table()]
-        .into_iter()
-        .filter_map(|table| Plugin::built_in(table).ok())
-        .collect()
+fn built_in() -> &'static [Plugin] {
+    static PLUGINS: OnceLock<Vec<Plugin>> = OnceLock::new();
+    PLUGINS.get_or_init(|| {
+        let tables = [lockstep_plugin_udp::plugin_table()];
+        tables.into_iter().filter_map(|table| Plugin::built_in(table).ok()).collect()
+    })
+}
+
+/// File name of the library of a plugin.
+pub(super) fn file_name(name: &str) -> String {
+    format!("{LIBRARY_PREFIX}{STEM_PREFIX}{}{LIBRARY_SUFFIX}", name.replace('-', "_"))
 }
 
 /// The directories in which plugins are looked for, in this order: those of
@@ -49,17 +56,13 @@ impl PluginSearch {
         &self.directories
     }
 
-    fn file_name(name: &str) -> String {
-        format!("{LIBRARY_PREFIX}{STEM_PREFIX}{}{LIBRARY_SUFFIX}", name.replace('-', "_"))
-    }
-
     /// Find and load a plugin by its name.
     ///
     /// # Errors
     /// When there is none, or the one found cannot be used: an unusable library
     /// is never passed over silently for another one further down.
     pub fn load(&self, name: &str) -> Result<Plugin, LoadError> {
-        let file_name = Self::file_name(name);
+        let file_name = file_name(name);
         for directory in &self.directories {
             let path = directory.join(&file_name);
             if path.is_file() {
@@ -68,8 +71,8 @@ impl PluginSearch {
                 return Plugin::load(&path, name);
             }
         }
-        if let Some(plugin) = built_in().into_iter().find(|p| p.id == name) {
-            return Ok(plugin);
+        if let Some(plugin) = built_in().iter().find(|p| p.id == name) {
+            return Ok(plugin.clone());
         }
         let found = self.names();
         Err(LoadError::NotFound {
@@ -82,7 +85,7 @@ impl PluginSearch {
 
     /// Names of all plugins there are, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = built_in().into_iter().map(|p| p.id).collect();
+        let mut names: Vec<String> = built_in().iter().map(|p| p.id.clone()).collect();
         for directory in &self.directories {
             let Ok(entries) = std::fs::read_dir(directory) else { continue };
             for entry in entries.flatten() {

@@ -148,7 +148,8 @@ fn find(status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Fi
     }
     if let Some(left_s) = status.file.time_left_s.filter(|left_s| *left_s < DISK_LEFT_S.0) {
         let severity = if left_s < DISK_LEFT_S.1 { Severity::Failure } else { Severity::Warning };
-        let left = if left_s < 120.0 { format!("{left_s:.0} s") } else { format!("{:.0} min", left_s / 60.0) };
+        let left =
+            if left_s < 120.0 { format!("{left_s:.0} s") } else { format!("{:.0} min", left_s / 60.0) };
         add("disk", severity, format!("the disk is full in {left}: free some space"));
     }
     for source in &status.sources {

@@ -17,7 +17,7 @@ use super::notice::Level;
 use super::prepare::Prepared;
 use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
 use super::sync::{Progress, Syncer};
-use super::verdict::{Outcome, Verdict, judge, judge_streams};
+use super::verdict::{Outcome, StreamVerdict, Verdict, judge, judge_streams};
 use super::writer::{Writer, WriterReport};
 use crate::config::Config;
 use crate::host::{Instance, StopReport};
@@ -108,6 +108,14 @@ fn file_header() -> String {
         .with_child(text("datetime", now.strftime("%Y-%m-%dT%H:%M:%S%z").to_string()))
         .with_child(text("recorder", format!("Lockstep {}", env!("CARGO_PKG_VERSION"))))
         .to_xml()
+}
+
+/// Whether every stream of every required source, at least one of each, has samples in the file.
+fn all_required_in_file(sources: &[SourceStatus], streams: &[StreamVerdict]) -> bool {
+    sources.iter().filter(|source| source.required).all(|source| {
+        let mut its = streams.iter().filter(|s| s.source == source.name && s.status.is_some()).peekable();
+        its.peek().is_some() && its.all(|s| s.samples_in_file > 0)
+    })
 }
 
 impl Session {
@@ -350,6 +358,8 @@ impl Session {
             problems.push(format!("{events_lost} events were dropped: there were too many"));
         }
         let streams = judge_streams(&status.sources, report.samples.as_ref());
+        // It may end before a look has seen the first samples on the disk; in the closed file they are.
+        let begun = begun || (report.samples.is_some() && all_required_in_file(&status.sources, &streams));
         let outcome = judge(begun, &streams, &status.sources, &problems);
         let empty = streams.iter().all(|s| s.samples_in_file == 0);
         // Without a sample it is worth nothing, and would stand in the way of another try.

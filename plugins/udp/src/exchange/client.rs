@@ -19,10 +19,8 @@ use lockstep_plugin_api::wrap;
 
 /// How long to wait before looking whether the source is to stop.
 const SLICE: Duration = Duration::from_millis(50);
-/// Longest wait for an answer once it is to stop.
+/// Longest wait for an answer that was asked for before it was to stop.
 const LAST_WAIT: Duration = Duration::from_millis(60);
-/// Longest time for the last burst as a whole.
-const LAST_BURST_NS: i64 = 300_000_000;
 /// Refused answers that are logged.
 const LOGGED: u64 = 5;
 /// How much longer the device may say it held a question than the round trip took, as a part of
@@ -41,7 +39,6 @@ pub struct Client {
     ledger: Ledger,
     number: u32,
     random: RandomState,
-    stopped_ns: Option<i64>,
 }
 
 /// Times of a device as an answer brings them.
@@ -82,7 +79,6 @@ impl Client {
             ledger: Ledger::default(),
             number: 0,
             random: RandomState::new(),
-            stopped_ns: None,
         })
     }
 
@@ -97,12 +93,6 @@ impl Client {
         clock: &Clock,
         stop: &Stop,
     ) -> Result<Option<Exchange>, Error> {
-        if stop.is_set() {
-            let stopped_ns = *self.stopped_ns.get_or_insert_with(monotonic_ns);
-            if monotonic_ns().saturating_sub(stopped_ns) > LAST_BURST_NS {
-                return Ok(None);
-            }
-        }
         let t0_ns = self.ask()?;
         let wait_ns = |wait: Duration| i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
         let mut buffer = [0; 512];

@@ -1,0 +1,107 @@
+//! Descriptions a plugin gives of its clocks and streams, checked and owned.
+
+use lockstep_clock::{Reading, Stamp};
+use lockstep_plugin_api::sys;
+use lockstep_xdf::ChannelFormat;
+
+use super::arguments::{array, sized, text};
+use crate::recording::clock::{ClockSpec, Domain};
+use crate::recording::header::{ChannelInfo, HeaderDetails, SyncInfo};
+use crate::recording::intake::{MAX_CHANNELS, NewStream, Refusal};
+
+/// A clock, as the plugin described it.
+///
+/// # Safety
+/// All that `info` points to must be as the header says.
+pub unsafe fn clock_spec(info: &sys::ClockInfo) -> Result<ClockSpec, Refusal> {
+    let domain = match info.domain {
+        sys::DOMAIN_DEVICE => Domain::Device,
+        sys::DOMAIN_UNIX => Domain::Unix,
+        sys::DOMAIN_MONOTONIC => Domain::Monotonic,
+        other => return Err(Refusal::Invalid(format!("clock domain {other} is unknown"))),
+    };
+    let stamp = match info.stamp {
+        sys::STAMP_EXACT => Stamp::Exact,
+        sys::STAMP_FLOOR => Stamp::Floor,
+        other => return Err(Refusal::Invalid(format!("clock stamp {other} is unknown"))),
+    };
+    // SAFETY: a lent text, by this function's contract.
+    let name = unsafe { text(info.name, "the clock's name")? }.to_owned();
+    Ok(ClockSpec { name, domain, reading: Reading { resolution_s: info.resolution_s, stamp } })
+}
+
+/// A stream, as the plugin described it.
+///
+/// # Safety
+/// All that `info` points to must be as the header says.
+pub unsafe fn new_stream(info: &sys::StreamInfo) -> Result<NewStream, Refusal> {
+    let format = channel_format(info.format)
+        .ok_or_else(|| Refusal::Invalid(format!("channel format {} is unknown", info.format)))?;
+    // SAFETY: lent texts, by this function's contract.
+    let [name, kind, source_id, desc_xml] = unsafe {
+        [
+            text(info.name, "the stream's name")?,
+            text(info.r#type, "the stream's type")?,
+            text(info.source_id, "the source id")?,
+            text(info.desc_xml, "desc_xml")?,
+        ]
+    };
+    let desc = lockstep_xdf::xml::parse_fragment(desc_xml)
+        .map_err(|e| Refusal::Invalid(format!("desc_xml of stream {name:?} is not well formed: {e}")))?;
+    let channel_count = info.channel_count as usize;
+    let mut channels = Vec::new();
+    if !info.channels.is_null() && channel_count <= MAX_CHANNELS {
+        // SAFETY: lent, and `channel_count` of them, by this function's contract.
+        for c in unsafe { array(info.channels, channel_count, "channels")? } {
+            // SAFETY: lent texts, by this function's contract.
+            let [label, unit, kind] =
+                unsafe { [text(c.label, "a label")?, text(c.unit, "a unit")?, text(c.r#type, "a type")?] };
+            let (label, unit, kind) = (label.to_owned(), unit.to_owned(), kind.to_owned());
+            channels.push(ChannelInfo { label, unit, kind });
+        }
+    }
+    let synchronization = if info.synchronization.is_null() {
+        SyncInfo::default()
+    } else {
+        // SAFETY: lent, by this function's contract.
+        sync_info(&unsafe { sized(info.synchronization)? })
+    };
+    Ok(NewStream {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        format,
+        channel_count,
+        nominal_rate_hz: info.nominal_rate_hz,
+        clock: info.clock,
+        details: HeaderDetails { source_id: source_id.to_owned(), desc, channels, synchronization },
+    })
+}
+
+fn channel_format(code: u32) -> Option<ChannelFormat> {
+    Some(match code {
+        sys::FLOAT32 => ChannelFormat::Float32,
+        sys::DOUBLE64 => ChannelFormat::Double64,
+        sys::STRING => ChannelFormat::String,
+        sys::INT32 => ChannelFormat::Int32,
+        sys::INT16 => ChannelFormat::Int16,
+        sys::INT8 => ChannelFormat::Int8,
+        sys::INT64 => ChannelFormat::Int64,
+        _ => return None,
+    })
+}
+
+fn sync_info(raw: &sys::Synchronization) -> SyncInfo {
+    let number = |value: f64| value.is_finite().then_some(value);
+    SyncInfo {
+        offset_mean_s: number(raw.offset_mean_s),
+        offset_rms_s: number(raw.offset_rms_s),
+        offset_median_s: number(raw.offset_median_s),
+        offset_5_centile_s: number(raw.offset_5_centile_s),
+        offset_95_centile_s: number(raw.offset_95_centile_s),
+        can_drop_samples: match raw.can_drop_samples {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        },
+    }
+}
