@@ -65,7 +65,8 @@ struct Running {
     intake: Arc<SourceIntake>,
     plugin: String,
     instance: Option<Instance>,
-    started: bool,
+    /// Whether `start` has answered, or was given up.
+    start_answered: bool,
 }
 
 /// A running recording.
@@ -168,7 +169,7 @@ impl Session {
                 intake: source.intake,
                 plugin: source.plugin.id,
                 instance: Some(source.instance),
-                started: false,
+                start_answered: false,
             }
         });
         Ok(Self {
@@ -254,12 +255,12 @@ impl Session {
     /// Take the answers of `start` that have come.
     fn collect_starts(&mut self) {
         let late = self.elapsed_s() > START_HANG_S;
-        for source in self.sources.iter_mut().filter(|s| !s.started) {
+        for source in self.sources.iter_mut().filter(|s| !s.start_answered) {
             let answer = source.instance.as_ref().and_then(Instance::started);
             if answer.is_none() && !late {
                 continue;
             }
-            source.started = true;
+            source.start_answered = true;
             let reason = match answer {
                 Some(Ok(())) => continue,
                 Some(Err(reason)) => reason,
@@ -399,8 +400,11 @@ impl Session {
             let name = &source.intake.name;
             let problem = match report {
                 Some(StopReport::Clean) => continue,
-                // Its failure to start has been told before.
-                Some(StopReport::Failed(_)) if !source.started => continue,
+                // It failed to start, and the end came before that was seen.
+                Some(StopReport::Failed(reason)) if !source.start_answered => {
+                    source.intake.fail(&reason);
+                    continue;
+                }
                 Some(StopReport::Failed(reason)) => format!("source {name}: {reason}"),
                 None => {
                     let after_ms = STOP_DEADLINE.as_millis();

@@ -47,7 +47,8 @@ pub fn lockstep<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S
     let mut command = Command::new(binary);
     command.args(arguments);
     command.env("LOCKSTEP_PLUGIN_PATH", binary.with_file_name("deps"));
-    command.env_remove("RUST_LOG");
+    // A backtrace of a debug build takes longer to print than a source has to stop.
+    command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
     command
 }
 

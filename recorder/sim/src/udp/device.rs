@@ -185,6 +185,9 @@ impl Device {
             if batch.samples_s.is_empty() || batch.due_host_s > now_s() {
                 return Ok(false);
             }
+            // What was to arrive before this one is sent does so, also when all of it is late: a
+            // stalled machine must not turn into a reordered network.
+            self.deliver_due(batch.due_host_s).await?;
             self.send_batch(batch).await?;
             self.next_batch(schedule, batch);
         }
@@ -197,7 +200,8 @@ impl Device {
         self.next_index += batch.samples_s.len() as u64;
         self.encode(first_index, &batch.samples_s)?;
         let sent_s = now_s();
-        let fate = self.uplink.route(sent_s);
+        // Delays count from when it was due, so that catching up after a stall keeps the order.
+        let fate = self.uplink.route(batch.due_host_s);
         let has_room = self.in_flight.has_room_for(fate.copies(), self.datagram.len());
         let copies = if has_room { fate.copies() } else { 0 };
         self.count_datagram(batch, sent_s, fate.copies(), has_room);
@@ -214,7 +218,7 @@ impl Device {
                 self.datagram.clone_from(&bytes);
             }
             let item = InFlight::Samples { first_index, second_copy, bytes };
-            self.push_in_flight(sent_s + delay_s, item);
+            self.push_in_flight(batch.due_host_s + delay_s, item);
         }
         Ok(())
     }
