@@ -85,6 +85,8 @@ pub struct Session {
     alarms: Alarms,
     phase: Phase,
     sync_error_told: bool,
+    /// Streams on disk when that was last told, before the recording has begun.
+    on_disk_told: usize,
     free_bytes: Option<u64>,
     disk_asked_s: f64,
 }
@@ -186,6 +188,7 @@ impl Session {
             alarms: Alarms::default(),
             phase: Phase::Starting,
             sync_error_told: false,
+            on_disk_told: 0,
             free_bytes: None,
             disk_asked_s: f64::NEG_INFINITY,
         })
@@ -228,23 +231,30 @@ impl Session {
         }
         status.alarms = self.alarms.list();
         let decision = decide(self.phase, &status, &self.rules, write_failed);
+        let (on_disk, required) = (status.on_disk, status.required);
+        if self.phase == Phase::Starting && decision == Decision::GoOn && on_disk > self.on_disk_told {
+            self.on_disk_told = on_disk;
+            let missing = status.missing.join(", ");
+            let text = format!("{on_disk} of {required} streams on disk; still missing: {missing}");
+            self.shared.notices.send(Level::Info, "", text);
+        }
         watcher.status(status);
         match decision {
             Decision::GoOn => None,
             Decision::Begin { without } => {
-                self.begin(&without);
+                self.begin(on_disk, &without);
                 None
             }
             Decision::End(reason) => Some(reason),
         }
     }
 
-    fn begin(&mut self, without: &[String]) {
+    fn begin(&mut self, on_disk: usize, without: &[String]) {
         self.phase = Phase::Recording;
         self.progress.eager.store(false, Relaxed);
         self.shared.events.write("recording", "", "", json!({"missing": without}));
         let (level, text) = match without {
-            [] => (Level::Info, "recording: every required stream is on disk".to_owned()),
+            [] => (Level::Info, format!("recording: {on_disk} of {on_disk} streams on disk")),
             without => {
                 (Level::Error, format!("recording without {}: nothing of it on disk", without.join(", ")))
             }
