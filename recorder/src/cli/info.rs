@@ -25,6 +25,10 @@ pub fn run(args: &InfoArgs) -> Result<u8, Failure> {
     let file = std::fs::File::open(&args.file)
         .map_err(|e| Failure::usage(format!("{shown}: {e}"), "name a recording, a file ending in .xdf"))?;
     let bytes = file.metadata()?.len();
+    if bytes < lockstep_xdf::MAGIC.len() as u64 {
+        let help = "a recorder that was killed at once, or a copy that failed, leaves such a file";
+        return Err(Failure::other(format!("{shown} is empty: it has {bytes} bytes"), help));
+    }
     let summary = summarize(file, bytes)
         .map_err(|e| Failure::other(format!("{shown}: {e}"), "is this an XDF file, and not compressed?"))?;
     if args.json {

@@ -40,7 +40,7 @@ struct Context {
 /// More lost samples than this is a mistake of whoever counted.
 const MAX_LOST_SAMPLES: u64 = 1 << 62;
 /// Error lines kept as reasons of one failing call.
-const MAX_REASONS: usize = 16;
+pub(super) const MAX_REASONS: usize = 16;
 
 /// The table given to one instance. It is never freed: a plugin's forgotten
 /// thread may call it at any time, and is then told that the source has stopped.

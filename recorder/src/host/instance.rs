@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use lockstep_plugin_api::sys;
 
-use super::callbacks::{ConfigProblem, HostTable};
+use super::callbacks::{ConfigProblem, HostTable, MAX_REASONS};
 use super::library::Plugin;
 
 /// An instance pointer on its way to the thread that drives it.
@@ -108,7 +108,8 @@ impl Instance {
             };
         }
         let (commands, inbox) = bounded(2);
-        let (outbox, answers) = bounded(2);
+        // Room for every answer there can be: of start, of stop, and each line of destroy.
+        let (outbox, answers) = bounded(2 + MAX_REASONS);
         let (handle, table) = (Handle(handle), plugin.table);
         let thread = std::thread::Builder::new().name(format!("source-{name}")).spawn(move || {
             drive(table, host, handle, &inbox, &outbox);

@@ -313,12 +313,20 @@ impl Gathering {
     }
 }
 
+/// Whether two stamps are the same, but for the 16 digits that other recorders write.
+fn agree(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= 1e-15 * a.abs().max(b.abs()),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
 fn footer_into(facts: &mut StreamFacts, footer: &StreamFooter) {
     facts.has_footer = true;
     facts.footer_agrees = Some(
         footer.sample_count == facts.samples
-            && footer.first_timestamp_s == facts.first_timestamp_s
-            && footer.last_timestamp_s == facts.last_timestamp_s
+            && agree(footer.first_timestamp_s, facts.first_timestamp_s)
+            && agree(footer.last_timestamp_s, facts.last_timestamp_s)
             && footer.clock_offsets.len() as u64 == facts.clock_offsets,
     );
     let losses = footer.extra.iter().find(|e| e.name == "lockstep");

@@ -17,7 +17,7 @@ use super::notice::Level;
 use super::prepare::Prepared;
 use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
 use super::sync::{Progress, Syncer};
-use super::verdict::{Outcome, StreamVerdict, Verdict, judge, judge_streams};
+use super::verdict::{Outcome, Verdict, all_required_in_file, judge, judge_streams};
 use super::writer::{Writer, WriterReport};
 use crate::config::Config;
 use crate::host::{Instance, StopReport};
@@ -111,14 +111,6 @@ fn file_header() -> String {
         .with_child(text("datetime", now.strftime("%Y-%m-%dT%H:%M:%S%z").to_string()))
         .with_child(text("recorder", format!("Lockstep {}", env!("CARGO_PKG_VERSION"))))
         .to_xml()
-}
-
-/// Whether every stream of every required source, at least one of each, has samples in the file.
-fn all_required_in_file(sources: &[SourceStatus], streams: &[StreamVerdict]) -> bool {
-    sources.iter().filter(|source| source.required).all(|source| {
-        let mut its = streams.iter().filter(|s| s.source == source.name && s.status.is_some()).peekable();
-        its.peek().is_some() && its.all(|s| s.samples_in_file > 0)
-    })
 }
 
 impl Session {

@@ -97,6 +97,15 @@ pub fn judge(
     if problems.is_empty() { worst } else { worst.max(Outcome::Lossy) }
 }
 
+/// Whether every stream of every required source has samples in the file: a
+/// recording that ended before this was seen had begun all the same.
+pub fn all_required_in_file(sources: &[SourceStatus], streams: &[StreamVerdict]) -> bool {
+    sources.iter().filter(|source| source.required).all(|source| {
+        let mut its = streams.iter().filter(|s| s.source == source.name && s.status.is_some()).peekable();
+        its.peek().is_some() && its.all(|s| s.samples_in_file > 0)
+    })
+}
+
 /// Judge the streams of `sources`; `in_file` is the number of samples in the file
 /// by stream id, `None` when nobody knows (which is a problem of its own).
 pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64>>) -> Vec<StreamVerdict> {

@@ -21,6 +21,8 @@ use super::sync::Progress;
 
 /// Samples wait no longer than this before they are handed to the operating system.
 const PERIOD: Duration = Duration::from_millis(100);
+/// Between two reports of samples that were dropped or rejected.
+const REPORT_PERIOD: Duration = Duration::from_secs(1);
 /// Between two boundary chunks, at which readers of damaged files find their way back.
 const BOUNDARY_PERIOD: Duration = Duration::from_secs(10);
 
@@ -109,6 +111,7 @@ impl Writer {
             gathered: Vec::new(),
             measurements: Vec::new(),
             blocks: Vec::new(),
+            next_report: Instant::now(),
         };
         std::thread::Builder::new().name("lockstep-writer".to_owned()).spawn(move || {
             // If this thread panics, the recording must not go on as if it were written.
@@ -156,6 +159,7 @@ struct Body {
     gathered: Vec<(usize, Tally)>,
     measurements: Vec<Measurement>,
     blocks: Vec<SampleBlock>,
+    next_report: Instant,
 }
 
 impl Body {
@@ -203,8 +207,15 @@ impl Body {
             if stream.first_samples_end.is_some_and(|end| end <= synced) {
                 stream.intake.counters.on_disk.store(true, Relaxed);
             }
-            report_losses(&self.shared, stream);
         }
+        if self.next_report <= Instant::now() {
+            self.report_losses();
+        }
+    }
+
+    fn report_losses(&mut self) {
+        self.next_report = Instant::now() + REPORT_PERIOD;
+        self.streams.iter_mut().for_each(|stream| report_losses(&self.shared, stream));
     }
 
     fn drain_samples(&mut self, index: usize) {
@@ -264,6 +275,7 @@ impl Body {
             self.flush();
         }
         self.drain();
+        self.report_losses();
         // The losses reported just now are events themselves.
         self.drain();
         let late_error = self.output.error().map(str::to_owned);
