@@ -45,8 +45,12 @@ impl Screen {
                     recv(notices) -> notice => if let Ok(notice) = notice {
                         display.notice(&notice);
                     },
-                    recv(looks) -> _ => if let Some(status) = slot.lock().take() {
-                        display.status(&status);
+                    recv(looks) -> _ => {
+                        // Taken out first: showing it may take for ever, and must not hold the lock.
+                        let status = slot.lock().take();
+                        if let Some(status) = status {
+                            display.status(&status);
+                        }
                     },
                     recv(verdicts) -> verdict => {
                         while let Ok(notice) = notices.try_recv() {
