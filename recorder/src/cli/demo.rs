@@ -39,6 +39,10 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
     ];
     let loaded = config::parse(&demo.config_toml, "the demo's configuration", &overrides)?;
     let verdict = record(&loaded, &search, args.output.as_deref(), Display::choose(false))?;
+    if verdict.bytes == 0 || verdict.duration_s < crate::rehearsal::DEMO_DURATION.as_secs_f64() {
+        print_out("\n  stopped early: what was sent and what was recorded cannot be compared");
+        return Ok(verdict.outcome.exit_code());
+    }
     let file = std::fs::File::open(&verdict.path)?;
     let summary = summarize(file, verdict.bytes).map_err(|e| {
         Failure::other(format!("the recording cannot be read back: {e}"), "please report this")

@@ -5,7 +5,7 @@ pub mod format;
 mod json;
 mod live;
 mod plain;
-mod rows;
+pub mod rows;
 mod screen;
 pub mod table;
 mod verdict;

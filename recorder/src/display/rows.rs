@@ -97,10 +97,7 @@ fn stream_row(source: &SourceStatus, stream: &StreamStatus, health: Health) -> V
     let unknown = || "?".to_owned();
     let label = label(&source.name, &stream.name);
     let regular = stream.nominal_rate_hz > 0.0;
-    let lost = match (stream.lost_samples(), stream.gaps_of_unknown_size) {
-        (n, 0) => format::count(n),
-        (n, _) => format!("{}+?", format::count(n)),
-    };
+    let lost = lost_cell(stream.lost_samples(), stream.gaps_of_unknown_size);
     let lost = if stream.lost_anything() { style(lost).red().to_string() } else { lost };
     let clock = stream.clock.as_ref().map(|name| source.clocks.iter().find(|c| c.name == *name));
     let [offset, bound, rtt] = match clock {
@@ -121,6 +118,12 @@ fn stream_row(source: &SourceStatus, stream: &StreamStatus, health: Health) -> V
         bound,
         rtt,
     ]
+}
+
+/// Samples that are missing; `+?` where there are gaps of unknown size besides.
+pub fn lost_cell(samples: u64, gaps_of_unknown_size: u64) -> String {
+    let more = if gaps_of_unknown_size > 0 { "+?" } else { "" };
+    format!("{}{more}", format::count(samples))
 }
 
 fn clock_cells(clock: &ClockStatus) -> [String; 3] {

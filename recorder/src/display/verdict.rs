@@ -3,7 +3,7 @@
 use console::style;
 
 use super::format;
-use super::rows::Health;
+use super::rows::{Health, lost_cell};
 use super::table::{Align, Table};
 use crate::recording::status::label;
 use crate::recording::verdict::{Outcome, Verdict};
@@ -73,7 +73,7 @@ pub fn render(verdict: &Verdict) -> String {
                     } else {
                         "irregular".to_owned()
                     },
-                    format::count(status.lost_samples()),
+                    lost_cell(status.lost_samples(), status.gaps_of_unknown_size),
                     offsets,
                 ]);
             }

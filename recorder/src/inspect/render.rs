@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::summary::{StreamFacts, Summary};
 use crate::display::format;
+use crate::display::rows::lost_cell;
 use crate::display::table::{Align, Table};
 
 /// Events that are shown.
@@ -98,7 +99,7 @@ fn stream_row(s: &StreamFacts) -> Vec<String> {
         if s.nominal_rate_hz > 0.0 { format::nominal(s.nominal_rate_hz) } else { "irregular".to_owned() },
         s.effective_rate_hz.map_or_else(|| "-".to_owned(), format::rate),
         lasts,
-        s.lost_samples.map_or_else(|| "?".to_owned(), format::count),
+        s.lost_samples.map_or_else(|| "?".to_owned(), |n| lost_cell(n, s.gaps_of_unknown_size.unwrap_or(0))),
         s.clock.clone().unwrap_or_else(|| "-".to_owned()),
         format::count(s.clock_offsets),
         footer,

@@ -86,6 +86,8 @@ pub struct StreamFacts {
     pub footer_agrees: Option<bool>,
     /// What the recorder counted as missing; `None`: it does not say.
     pub lost_samples: Option<u64>,
+    /// Gaps of unknown size besides; `None`: it does not say.
+    pub gaps_of_unknown_size: Option<u64>,
 }
 
 /// What is known of a device clock, from the stream of its exchanges.
@@ -241,6 +243,7 @@ impl Gathering {
             has_footer: false,
             footer_agrees: None,
             lost_samples: None,
+            gaps_of_unknown_size: None,
         };
         let decoder = SampleDecoder::new(info.format, info.channel_count, info.nominal_rate_hz);
         if self.streams.insert(stream_id, Reading { facts, info, decoder }).is_none() {
@@ -330,10 +333,12 @@ fn footer_into(facts: &mut StreamFacts, footer: &StreamFooter) {
             && footer.clock_offsets.len() as u64 == facts.clock_offsets,
     );
     let losses = footer.extra.iter().find(|e| e.name == "lockstep");
+    let count = |e: &Element, name: &str| e.text_at(name).and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
     facts.lost_samples = losses.map(|e| {
-        let count = |name: &str| e.text_at(name).and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
-        count("dropped") + count("rejected") + count("lost")
+        let kinds = ["dropped", "rejected", "lost"];
+        kinds.iter().fold(0, |sum: u64, kind| sum.saturating_add(count(e, kind)))
     });
+    facts.gaps_of_unknown_size = losses.map(|e| count(e, "gaps_of_unknown_size"));
 }
 
 fn exchange_into(clock: &mut ClockFacts, bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! When a recording has begun and when it ends, as a pure function of how it goes.
 
 use super::state::State;
-use super::status::{Phase, Status};
+use super::status::{Phase, SourceStatus, Status};
 use crate::config::{Recording, WhenMissing};
 
 /// What the configuration says of the start and the end.
@@ -59,7 +59,7 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
                     "no sample on disk after {} s from {}. If it may stay silent at first, as markers do, set \
                      required = false for it, or when_missing = \"warn\"",
                     rules.wait_s,
-                    status.missing.join(", ")
+                    missing_with_reasons(status)
                 ));
             }
             (WhenMissing::Warn, _) if waited => {
@@ -80,6 +80,18 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
         });
     }
     Decision::GoOn
+}
+
+/// What is missing, each with what its source says about it.
+fn missing_with_reasons(status: &Status) -> String {
+    let described = status.missing.iter().map(|label| {
+        let of = |s: &&SourceStatus| label == &s.name || label.starts_with(&format!("{}/", s.name));
+        match status.sources.iter().find(of) {
+            Some(source) if !source.reason.is_empty() => format!("{label} ({})", source.reason),
+            _ => label.clone(),
+        }
+    });
+    described.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ struct StreamArgs {
     format: Option<Format>,
     /// Channels per stream [default: 8; 1 for markers]
     #[arg(long, value_name = "N")]
-    channels: Option<usize>,
+    channels: Option<u16>,
     /// Samples per second by the device's crystal; 0 for events at random [default: 100; 0 for markers]
     #[arg(long, value_name = "HZ")]
     rate_hz: Option<f64>,
@@ -228,7 +228,7 @@ impl UdpArgs {
         Ok(UdpDeviceConfig {
             payload: stream.payload,
             format: stream.format.unwrap_or(if marker { Format::String } else { Format::Float32 }),
-            channel_names: default_channel_names(stream.channels.unwrap_or(if marker { 1 } else { 8 })),
+            channel_names: default_channel_names(stream.channels.map_or(if marker { 1 } else { 8 }, usize::from)),
             rate,
             samples_per_datagram: stream.samples_per_datagram,
             clock: self.clock.model(),
