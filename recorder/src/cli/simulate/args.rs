@@ -228,7 +228,9 @@ impl UdpArgs {
         Ok(UdpDeviceConfig {
             payload: stream.payload,
             format: stream.format.unwrap_or(if marker { Format::String } else { Format::Float32 }),
-            channel_names: default_channel_names(stream.channels.map_or(if marker { 1 } else { 8 }, usize::from)),
+            channel_names: default_channel_names(
+                stream.channels.map_or(if marker { 1 } else { 8 }, usize::from),
+            ),
             rate,
             samples_per_datagram: stream.samples_per_datagram,
             clock: self.clock.model(),
