@@ -343,6 +343,15 @@ impl Session {
             .flat_map(|s| &s.streams)
             .map(|s| json!({"stream_id": s.stream_id, "samples": s.samples, "lost": s.lost_samples()}))
             .collect();
+        let unshown = self.shared.notices.unshown();
+        if unshown > 0 {
+            self.shared.events.write(
+                "hidden",
+                "",
+                "",
+                json!({"count": unshown, "what": "lines on the screen"}),
+            );
+        }
         self.shared.events.write("stopped", "", "", json!({"streams": counts}));
         let report = self.close_file(signals).await;
         if let Some(error) = &report.error {
