@@ -214,7 +214,8 @@ pub(super) fn end_point(delays: &mut [f64], soft: bool) -> (f64, f64) {
     let growth = if !soft || growth > 1.6 { 2.0 } else { growth.max(1.42) };
     let count = ranks.len() as f64;
     let edge = ranks.iter().map(|&k| at(k) - (at(2 * k) - at(k)) / (growth - 1.0)).sum::<f64>() / count;
-    let sigma = ranks.iter().map(|&k| (at(2 * k) - at(k)) * (2.0 / (k as f64).sqrt() + 0.15)).sum::<f64>() / count;
+    let sigma =
+        ranks.iter().map(|&k| (at(2 * k) - at(k)) * (2.0 / (k as f64).sqrt() + 0.15)).sum::<f64>() / count;
     (edge, sigma)
 }
 

@@ -108,11 +108,11 @@ impl Engine {
     /// Gaussian sites at the exchanges with the lowest round-trip time of each wave.
     fn first_pass(&mut self) {
         let n = self.len();
-        let mut excess: Vec<f64> = (0..n).map(|w| self.waves.pick_rtt_us(w) - self.waves.min_rtt_us).collect();
+        let mut excess: Vec<f64> =
+            (0..n).map(|w| self.waves.pick_rtt_us(w) - self.waves.min_rtt_us).collect();
         let floor_us = quantile(&mut excess.clone(), 0.1).max(2.0);
         let step = self.waves.step_us / 3.0;
-        let variance =
-            |excess: f64| (0.3 * floor_us).powi(2) + (0.5 * excess).powi(2) + 1.0 + step * step;
+        let variance = |excess: f64| (0.3 * floor_us).powi(2) + (0.5 * excess).powi(2) + 1.0 + step * step;
         self.sites = (0..n).map(|w| Site::new(self.waves.pick_us(w), variance(excess[w]))).collect();
         for (w, e) in excess.iter_mut().enumerate() {
             *e = variance(*e).max((0.1 * self.waves.pick_rtt_us(w)).powi(2));
@@ -209,9 +209,7 @@ impl Engine {
         self.min_variance = (0.5 * self.edge_us).powi(2);
         self.laws = residuals
             .iter()
-            .map(|[there, back]| {
-                [there, back].map(|x| DelayLaw::learn(x, self.waves.step_us, self.edge_us))
-            })
+            .map(|[there, back]| [there, back].map(|x| DelayLaw::learn(x, self.waves.step_us, self.edge_us)))
             .collect();
     }
 
@@ -259,7 +257,10 @@ impl Engine {
                 let edges = self.edges(w);
                 let low = edges.iter().map(|e| e.low_us).fold(f64::NEG_INFINITY, f64::max);
                 let high = edges.iter().map(|e| e.high_us).fold(f64::INFINITY, f64::min);
-                Site::new(0.5 * (low + high), (high - low).powi(2) / 12.0 + 1.0 + self.waves.step_us.powi(2) / 12.0)
+                Site::new(
+                    0.5 * (low + high),
+                    (high - low).powi(2) / 12.0 + 1.0 + self.waves.step_us.powi(2) / 12.0,
+                )
             })
             .collect();
         let mut chain = self.chain.clone();

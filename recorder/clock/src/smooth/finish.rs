@@ -141,7 +141,11 @@ pub(super) fn few(waves: &Waves) -> ClockMap {
         pieces.push(Piece {
             device_span_s: (epoch.device_ref_s + a.0, epoch.device_ref_s + b.0),
             host_span_s: (host(from), host(to - 1)),
-            shape: Shape::Curve(Curve { device_ref_s: epoch.device_ref_s, host_ref_s: epoch.host_ref_s, knots }),
+            shape: Shape::Curve(Curve {
+                device_ref_s: epoch.device_ref_s,
+                host_ref_s: epoch.host_ref_s,
+                knots,
+            }),
             sigma_s: STAMP_SIGMA_S,
             asymmetry_sigma_s: 0.2 * half_s,
             bound_s: half_s,

@@ -81,7 +81,8 @@ pub(super) fn choose(
         }
     }
     let mut noise = vec![from_si(1e-18); n];
-    let mut state = (0..used.len()).max_by(|&a, &b| best[windows.len() - 1][a].total_cmp(&best[windows.len() - 1][b]));
+    let mut state =
+        (0..used.len()).max_by(|&a, &b| best[windows.len() - 1][a].total_cmp(&best[windows.len() - 1][b]));
     for t in (0..windows.len()).rev() {
         let Some(i) = state else { break };
         noise[windows[t].clone()].fill(from_si(GRID[used[i]]));

@@ -120,7 +120,8 @@ fn merge(waves: &Waves, rtt: &[f64], mut cuts: Vec<usize>) -> Vec<Path> {
     (0..=cuts.len())
         .map(|i| {
             let (first, end) = bounds(&cuts, i);
-            let half_us = 0.5 * rtt[probes(first, end)].iter().copied().fold(f64::INFINITY, f64::min).max(0.0);
+            let half_us =
+                0.5 * rtt[probes(first, end)].iter().copied().fold(f64::INFINITY, f64::min).max(0.0);
             Path { first, end, half_us, end_point_us: half_us, ..Path::default() }
         })
         .collect()

@@ -36,8 +36,6 @@ pub(super) struct Wave {
     pub pick: usize,
     /// Middle of the pick, seconds since the first exchange.
     pub host_s: f64,
-    /// Middle of the pick on the device, relative to the epoch's reference.
-    pub device_s: f64,
     /// Which epoch of the device clock.
     pub epoch: usize,
 }
@@ -140,7 +138,6 @@ impl Waves {
                 end: out.probes.len(),
                 pick,
                 host_s: host_s - out.host_ref_s,
-                device_s: device_s - device_ref_s + 0.5e-6 * step_us,
                 epoch,
             });
         }
