@@ -55,14 +55,14 @@ impl DelayLaw {
     /// Learn from residuals (delays minus their end point, microseconds). `step_us`: of floored
     /// readings; the residuals then contain a uniform error of that width, and the law does not.
     /// `may_be_soft`: the order statistics of the delays allow a density that rises from zero.
-    pub fn learn(residuals: &[f64], step_us: f64, edge_us: f64, may_be_soft: bool) -> Self {
+    pub fn learn(residuals: &[f64], step_us: f64, edge_us: f64, finest_us: f64, may_be_soft: bool) -> Self {
         let histogram = Histogram::new(residuals, step_us);
-        let sharp = Mixture::fit(&histogram, step_us, false);
+        let sharp = Mixture::fit(&histogram, step_us, finest_us, false);
         let mut mixture = sharp;
         let mut soft = false;
         // An Erlang component at a sharp edge would learn a spike that the estimate itself made.
         if may_be_soft {
-            let rising = Mixture::fit(&histogram, step_us, true);
+            let rising = Mixture::fit(&histogram, step_us, finest_us, true);
             if rising.log_likelihood - mixture.log_likelihood > 15.0 + 0.02 * histogram.total {
                 mixture = rising;
                 soft = true;
@@ -150,9 +150,10 @@ struct Mixture {
 }
 
 impl Mixture {
-    fn fit(histogram: &Histogram, step_us: f64, rising: bool) -> Self {
+    fn fit(histogram: &Histogram, step_us: f64, finest_us: f64, rising: bool) -> Self {
         let ratio = (SCALE_TO_US / SCALE_FROM_US).powf(1.0 / (SCALES - 1) as f64);
-        let scales = (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32));
+        let finest_us = finest_us.min(1e4);
+        let scales = (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32)).filter(|&scale| scale >= finest_us);
         let mut components: Vec<Component> = scales.clone().map(Component::Exponential).collect();
         if rising {
             components.extend(scales.map(|scale| Component::Erlang(scale / 3.0)));

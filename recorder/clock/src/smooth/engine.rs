@@ -17,6 +17,7 @@ const FIRST_EVENT_THRESHOLD: f64 = 60.0;
 const EVENT_MARGIN: usize = 3;
 /// Exchanges of a class of congestion at least.
 const MIN_CLASS: usize = 60;
+const FINEST: f64 = 1.0;
 /// Growth of the order statistics below which an edge may be soft.
 const SOFT_GROWTH: f64 = 1.95;
 /// Log likelihood that a livelier clock must gain for each step of the candidates: while the delay laws
@@ -194,10 +195,14 @@ impl Engine {
                 used = (first..end).collect();
             }
             let mut delays: [Vec<f64>; 2] = Default::default();
+            let mut foretold: Vec<f64> = Vec::new();
             let mut classes_of = Vec::new();
             for &w in &used {
                 let theta = self.smoother.states[w].theta;
+                // A wave must not shape the law by which it is judged: what the others say of theta.
+                let without = self.without(w);
                 for (lo, hi) in self.moved(w) {
+                    foretold.push(without - theta);
                     delays[0].push(theta - lo);
                     delays[1].push(hi - theta);
                     classes_of.push(self.class_of[w]);
@@ -233,13 +238,18 @@ impl Engine {
                 may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
             }
             let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
-            for ((&class, d1), d2) in classes_of.iter().zip(&delays[0]).zip(&delays[1]) {
-                residuals[class][0].push(d1 - a1 - path.shift_us);
-                residuals[class][1].push(d2 - a2 + path.shift_us);
+            for (i, &class) in classes_of.iter().enumerate() {
+                residuals[class][0].push(delays[0][i] + foretold[i] - a1 - path.shift_us);
+                residuals[class][1].push(delays[1][i] - foretold[i] - a2 + path.shift_us);
             }
         }
-        self.edge_us = (0.4 + 0.25 * median(&mut anchors)).clamp(0.4, 30.0);
+        self.edge_us = (0.4 + 0.5 * median(&mut anchors)).clamp(0.4, 30.0);
         self.min_variance = (0.5 * self.edge_us).powi(2);
+        // Nothing finer than theta itself can be told from the delays.
+        let mut spreads: Vec<f64> = (0..self.len())
+            .map(|w| (1.0 / (1.0 / self.smoother.states[w].cov.a - self.sites[w].tau).max(1e-6)).sqrt())
+            .collect();
+        let finest_us = FINEST * median(&mut spreads);
         let alike = self.alike;
         self.laws = residuals
             .iter_mut()
@@ -248,15 +258,26 @@ impl Engine {
                     // Both ways are alike: they share one law, and that is what centres theta.
                     there.append(back);
                     let may_be_soft = may_be_soft[0] || may_be_soft[1];
-                    let law = DelayLaw::learn(there, self.waves.step_us, self.edge_us, may_be_soft);
+                    let law = DelayLaw::learn(there, self.waves.step_us, self.edge_us, finest_us, may_be_soft);
                     return [law.clone(), law];
                 }
                 let law = |x, direction: usize| {
-                    DelayLaw::learn(x, self.waves.step_us, self.edge_us, may_be_soft[direction])
+                    DelayLaw::learn(x, self.waves.step_us, self.edge_us, finest_us, may_be_soft[direction])
                 };
                 [law(there, 0), law(back, 1)]
             })
             .collect();
+    }
+
+    /// Theta of a wave by all others.
+    fn without(&self, w: usize) -> f64 {
+        let (state, site) = (self.smoother.states[w], self.sites[w]);
+        let precision = 1.0 / state.cov.a;
+        let cavity = precision - site.tau;
+        if cavity < 0.05 * precision {
+            return state.theta;
+        }
+        (precision * state.theta - site.nu) / cavity
     }
 
     fn edges(&self, w: usize) -> Vec<Edges> {
