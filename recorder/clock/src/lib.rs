@@ -15,10 +15,12 @@ mod exchange;
 mod history;
 mod map;
 mod method;
+mod offsets;
 mod place;
 
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};
 pub use method::{Event, EventKind, Method, fit};
+pub use offsets::smooth_offsets;
 pub use place::{Placement, Range, Survey};
