@@ -16,6 +16,7 @@ mod history;
 mod map;
 mod method;
 mod offsets;
+mod online;
 mod place;
 
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
@@ -23,4 +24,5 @@ pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};
 pub use method::{Event, EventKind, Method, fit};
 pub use offsets::smooth_offsets;
+pub use online::{Monotone, OnlineMap};
 pub use place::{Placement, Range, Survey};
