@@ -444,7 +444,7 @@ struct Edge {
 }
 
 /// Exchanges of a block for the common end point, and for the shift.
-const MIDDLE_BLOCK: usize = 400;
+const MIDDLE_BLOCK: usize = 1200;
 const SHIFT_BLOCK: usize = 800;
 
 impl Edge {

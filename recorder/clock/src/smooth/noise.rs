@@ -10,7 +10,7 @@ const WINDOW_S: f64 = 300.0;
 const WINDOW_WAVES: usize = 30;
 /// Cost of a change by one candidate, in log likelihood.
 const CHANGE: f64 = 4.0;
-const ITERATIONS: usize = 4;
+const ITERATIONS: usize = 5;
 const FIRST_ITERATIONS: usize = 6;
 
 /// s^2/s^3 in us^2/s^3.
