@@ -6,6 +6,8 @@ use super::kalman::{Chain, Site, Smoother};
 /// Points of a wave's grid; a multiple of the lanes.
 const POINTS: usize = 120;
 const HALF: usize = POINTS / 2;
+/// Least standard deviation of a grid, in spacings.
+const COARSE: f64 = 0.5;
 /// Points that are taken at a time.
 const LANES: usize = 8;
 /// Points over one exchange with floored readings.
@@ -35,6 +37,8 @@ pub(super) struct Grids {
     offset: Vec<f32>,
     /// Log likelihood with the log of the integration weight, below its maximum.
     log_like: Vec<f32>,
+    /// Least standard deviation that the points resolve, per distance from the centre.
+    coarseness: Vec<f64>,
 }
 
 impl Grids {
@@ -42,6 +46,7 @@ impl Grids {
         self.center.clear();
         self.offset.clear();
         self.log_like.clear();
+        self.coarseness.clear();
     }
 
     /// Add the next wave: a grid around `center_us`, fine within `sd_us`.
@@ -57,7 +62,10 @@ impl Grids {
         let s0 = (2.0 * sd_us).min(0.25 * width).max(1e-3);
         let center = center_us.clamp(low, high);
         let from = 0.08 * s0;
-        let ratio = (width / from).max(1.0001).powf(1.0 / (HALF - 1) as f64);
+        // Far from where theta can be, points would be wasted.
+        let reach = width.min(1000.0 + 200.0 * sd_us).max(2.0 * from);
+        let ratio = (reach / from).max(1.0001).powf(1.0 / (HALF - 1) as f64);
+        self.coarseness.push(COARSE * (ratio - 1.0));
         let mut theta = [center; POINTS];
         let mut offset = from;
         for i in 1..=HALF {
@@ -119,7 +127,9 @@ impl Grids {
         let (s0, s1, s2) = (sum(s0), sum(s1), sum(s2));
         let m = s1 / s0;
         let log_norm = if tau > 0.0 { 0.5 * (tau / std::f64::consts::TAU).ln() } else { 0.0 };
-        (f64::from(best) + s0.ln() + log_norm, center + m, (s2 / s0 - m * m).max(0.0))
+        // No finer than the grid is there: a peak between two points must not pass for certainty.
+        let finest = (self.coarseness[wave] * m).powi(2);
+        (f64::from(best) + s0.ln() + log_norm, center + m, (s2 / s0 - m * m).max(finest))
     }
 }
 
