@@ -105,7 +105,8 @@ impl Grids {
         let (shift, weight) = ((mean - center) as f32, (0.5 * tau) as f32);
         let mut exponents = [0.0f32; POINTS];
         let mut best = [f32::NEG_INFINITY; LANES];
-        let all = exponents.chunks_exact_mut(LANES).zip(offset.chunks_exact(LANES)).zip(like.chunks_exact(LANES));
+        let all =
+            exponents.chunks_exact_mut(LANES).zip(offset.chunks_exact(LANES)).zip(like.chunks_exact(LANES));
         for ((e, t), l) in all {
             for i in 0..LANES {
                 let d = t[i] - shift;
