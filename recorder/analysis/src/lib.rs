@@ -25,11 +25,15 @@
 mod arrival;
 pub mod clocks;
 mod file;
+mod query;
+mod report;
 mod source;
 pub mod sync;
 
 pub use arrival::Timeline;
 pub use clocks::{Clock, Clocks, StreamClock};
 pub use file::{OpenError, Opening, Recording, open};
+pub use query::{Query, QueryError, select};
+pub use report::{ASYMMETRY_NOTE, ClockEvent, ClockReport, Spread, Uncertainty};
 pub use source::FileSource;
 pub use sync::{SyncError, SyncOptions, SyncedBlock, SyncedBlocks, Synchronizer, Times, Timing};
