@@ -16,6 +16,7 @@ mod history;
 mod map;
 mod method;
 mod place;
+mod smooth;
 
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};

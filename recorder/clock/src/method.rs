@@ -67,6 +67,8 @@ pub struct Event {
 
 /// Estimate the map of a clock.
 pub fn fit(method: Method, history: &History) -> ClockMap {
-    let _ = history;
-    ClockMap::identity(method)
+    match method {
+        Method::Smooth => crate::smooth::fit(history),
+        _ => ClockMap::identity(method),
+    }
 }
