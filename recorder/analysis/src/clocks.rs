@@ -168,10 +168,11 @@ fn companion_of(streams: &[ScannedStream], stream: &ScannedStream) -> Option<usi
 
 /// Whether the stamps are host times.
 fn is_host(recording: &Recording, stream: &ScannedStream) -> bool {
-    if stream.info.kind == EXCHANGE_TYPE || stream.info.desc.child(SYNCHRONIZED_NOTE).is_some() {
+    if stream.info.kind == EXCHANGE_TYPE {
         return true;
     }
-    if clock_text(stream, "name").is_some() {
+    // Of stamps that an export has synchronized, the errors are not in the file.
+    if clock_text(stream, "name").is_some() || stream.info.desc.child(SYNCHRONIZED_NOTE).is_some() {
         return false;
     }
     // Other recorders measure their own clock's offset too: one that is exactly 0 was not measured.

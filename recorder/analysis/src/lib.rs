@@ -24,6 +24,7 @@
 
 mod arrival;
 pub mod clocks;
+pub mod export;
 mod file;
 mod query;
 mod report;

@@ -54,3 +54,13 @@ impl DejitterFit {
 impl DejitterPlan {
     pub fn apply(&self, _first: u64, _host: &mut [f64]) {}
 }
+
+impl DejitterMethod {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pyxdf => "pyxdf",
+            Self::Relative => "relative",
+        }
+    }
+}

@@ -169,8 +169,15 @@ impl<'a> Timing<'a> {
     fn find_clock_segments(&mut self) {
         let has_map = self.synchronizer.map_of(self.stream).is_some_and(|map| !map.pieces.is_empty());
         if let Some(placement) = self.placement.as_ref().filter(|_| has_map) {
-            let filled = placement.ranges.iter().filter(|range| range.end > range.first);
-            self.clock_segments = filled.map(|range| (range.first, range.end - 1)).collect();
+            let mut last_piece = None;
+            for range in placement.ranges.iter().filter(|range| range.end > range.first) {
+                match self.clock_segments.last_mut() {
+                    // Samples around an event count to the piece before it.
+                    Some(segment) if last_piece == Some(range.piece) => segment.1 = range.end - 1,
+                    _ => self.clock_segments.push((range.first, range.end - 1)),
+                }
+                last_piece = Some(range.piece);
+            }
         }
     }
 
@@ -226,6 +233,11 @@ impl<'a> Timing<'a> {
     /// 0, `None` for all.
     pub fn blocks(&self, channels: Option<Vec<usize>>) -> SyncedBlocks<'_> {
         SyncedBlocks::new(self, channels)
+    }
+
+    /// What times it.
+    pub fn synchronizer(&self) -> &'a Synchronizer<'a> {
+        self.synchronizer
     }
 
     /// What the header says of the stream, and where its chunks are.
