@@ -15,6 +15,8 @@ mod exchange;
 mod history;
 mod map;
 mod method;
+mod offsets;
+mod online;
 mod place;
 mod smooth;
 
@@ -22,4 +24,6 @@ pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};
 pub use method::{Event, EventKind, Method, fit};
+pub use offsets::smooth_offsets;
+pub use online::{Monotone, OnlineMap};
 pub use place::{Placement, Range, Survey};

@@ -209,7 +209,7 @@ impl Curve {
             let variance_s2 = knot.variance_s2
                 + dt_s * (2.0 * knot.covariance_s + dt_s * knot.slope_variance)
                 + knot.noise_s2_per_s3 * dt_s.abs().powi(3) / 3.0;
-            (knot.y_s + knot.slope * dt_s, variance_s2)
+            (knot.y_s + knot.slope * dt_s, variance_s2.max(knot.variance_s2))
         };
         let (Some(a), Some(b)) = (after.checked_sub(1).map(|i| &self.knots[i]), self.knots.get(after)) else {
             // Before the first knot or after the last.

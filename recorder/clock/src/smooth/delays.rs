@@ -54,16 +54,19 @@ impl DelayLaw {
 
     /// Learn from residuals (delays minus their end point, microseconds). `step_us`: of floored
     /// readings; the residuals then contain a uniform error of that width, and the law does not.
-    pub fn learn(residuals: &[f64], step_us: f64, edge_us: f64) -> Self {
+    /// `may_be_soft`: the order statistics of the delays allow a density that rises from zero.
+    pub fn learn(residuals: &[f64], step_us: f64, edge_us: f64, finest_us: f64, may_be_soft: bool) -> Self {
         let histogram = Histogram::new(residuals, step_us);
-        let sharp = Mixture::fit(&histogram, step_us, false);
+        let sharp = Mixture::fit(&histogram, step_us, finest_us, false);
         let mut mixture = sharp;
         let mut soft = false;
         // An Erlang component at a sharp edge would learn a spike that the estimate itself made.
-        let rising = Mixture::fit(&histogram, step_us, true);
-        if rising.log_likelihood - mixture.log_likelihood > 15.0 + 0.02 * histogram.total {
-            mixture = rising;
-            soft = true;
+        if may_be_soft {
+            let rising = Mixture::fit(&histogram, step_us, finest_us, true);
+            if rising.log_likelihood - mixture.log_likelihood > 15.0 + 0.02 * histogram.total {
+                mixture = rising;
+                soft = true;
+            }
         }
         let table = (0..NODES)
             .map(|node| {
@@ -147,9 +150,10 @@ struct Mixture {
 }
 
 impl Mixture {
-    fn fit(histogram: &Histogram, step_us: f64, rising: bool) -> Self {
+    fn fit(histogram: &Histogram, step_us: f64, finest_us: f64, rising: bool) -> Self {
         let ratio = (SCALE_TO_US / SCALE_FROM_US).powf(1.0 / (SCALES - 1) as f64);
-        let scales = (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32));
+        let finest_us = finest_us.min(1e4);
+        let scales = (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32)).filter(|&scale| scale >= finest_us);
         let mut components: Vec<Component> = scales.clone().map(Component::Exponential).collect();
         if rising {
             components.extend(scales.map(|scale| Component::Erlang(scale / 3.0)));
@@ -217,6 +221,14 @@ pub(super) fn end_point(delays: &mut [f64], soft: bool) -> (f64, f64) {
     let sigma =
         ranks.iter().map(|&k| (at(2 * k) - at(k)) * (2.0 / (k as f64).sqrt() + 0.15)).sum::<f64>() / count;
     (edge, sigma)
+}
+
+/// How the delays grow when their rank is doubled, well inside of their distribution: 2 or more above a
+/// sharp edge, 1.4 above a density that rises from zero.
+pub(super) fn growth(delays: &mut [f64]) -> f64 {
+    let at = |delays: &mut [f64], share: f64| super::stats::quantile(delays, share);
+    let [a, b, c] = [0.0375, 0.075, 0.15].map(|share| at(delays, share));
+    if b > a { (c - b) / (b - a) } else { 2.0 }
 }
 
 /// The 4th lowest: a minimum that one freak does not make.

@@ -1,6 +1,6 @@
 //! The estimation itself: alternate between what delays are like and where the clock is.
 
-use super::delays::{DelayLaw, end_point};
+use super::delays::{DelayLaw, end_point, growth};
 use super::ep::{self, Edges, Grids};
 use super::events::{self, EVENT};
 use super::kalman::{Chain, Jump, Site, Smoother};
@@ -17,6 +17,13 @@ const FIRST_EVENT_THRESHOLD: f64 = 60.0;
 const EVENT_MARGIN: usize = 3;
 /// Exchanges of a class of congestion at least.
 const MIN_CLASS: usize = 60;
+const FINEST: f64 = 1.0;
+/// Growth of the order statistics below which an edge may be soft.
+const SOFT_GROWTH: f64 = 1.95;
+/// Log likelihood that a livelier clock must gain for each step of the candidates: while the delay laws
+/// are still blurred, and later.
+const FIRST_STILLNESS: f64 = 3.0;
+const STILLNESS: f64 = 1.0;
 /// Largest frequency that is believed while exchanges are moved to their wave's time, us/s.
 const MAX_FREQUENCY: f64 = 700.0;
 
@@ -32,13 +39,15 @@ pub(super) struct Engine {
     path_of: Vec<usize>,
     class_of: Vec<usize>,
     /// By class and direction.
-    laws: Vec<[DelayLaw; 2]>,
+    pub laws: Vec<[DelayLaw; 2]>,
     sites: Vec<Site>,
     grids: Grids,
     pub smoother: Smoother,
     /// Variance that no wave's estimate goes below.
     min_variance: f64,
-    edge_us: f64,
+    pub edge_us: f64,
+    /// The delays of both ways are distributed alike.
+    alike: bool,
 }
 
 impl Engine {
@@ -61,6 +70,7 @@ impl Engine {
             smoother: Smoother::default(),
             min_variance: 0.04,
             edge_us: 0.4,
+            alike: false,
             waves,
         };
         engine.set_jumps();
@@ -78,7 +88,7 @@ impl Engine {
         for round in 0..ROUNDS {
             self.learn(round);
             self.build_grids();
-            self.choose_noise(round == 0);
+            self.choose_noise(if round == 0 { FIRST_STILLNESS } else { STILLNESS });
             self.propagate(8);
             if self.find_events() {
                 self.set_jumps();
@@ -177,6 +187,7 @@ impl Engine {
         let soft = [soft(0, &self.laws), soft(1, &self.laws)];
         let mut residuals: Vec<[Vec<f64>; 2]> = vec![Default::default(); classes];
         let mut anchors = Vec::new();
+        let (mut most, mut may_be_soft) = (0, [false; 2]);
         for i in 0..self.paths.len() {
             let (first, end) = (self.paths[i].first, self.paths[i].end);
             let mut used: Vec<usize> = (first..end).filter(|&w| !self.near_event(w)).collect();
@@ -184,10 +195,14 @@ impl Engine {
                 used = (first..end).collect();
             }
             let mut delays: [Vec<f64>; 2] = Default::default();
+            let mut foretold: Vec<f64> = Vec::new();
             let mut classes_of = Vec::new();
             for &w in &used {
                 let theta = self.smoother.states[w].theta;
+                // A wave must not shape the law by which it is judged: what the others say of theta.
+                let without = self.without(w);
                 for (lo, hi) in self.moved(w) {
+                    foretold.push(without - theta);
                     delays[0].push(theta - lo);
                     delays[1].push(hi - theta);
                     classes_of.push(self.class_of[w]);
@@ -198,19 +213,71 @@ impl Engine {
             path.end_point_us = edges.middle_us;
             path.shift_us = if round >= 1 && classes_of.len() > 60 { edges.shift(path) } else { 0.0 };
             path.anchor_us = edges.sigma_us;
+            let alike = symmetric_shift(&delays);
+            if let Some((shift_us, sigma_us)) = alike {
+                if std::env::var("VG").is_ok() {
+                    println!(
+                        "match shift {:.2} +- {:.2}, edges {:.2} +- {:.2}",
+                        shift_us, sigma_us, path.shift_us, path.anchor_us
+                    );
+                }
+                let most = path.half_us.min(200.0 + 0.3 * path.half_us);
+                path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
+                path.anchor_us = 0.0;
+            }
             anchors.push(edges.sigma_us);
+            if delays[0].len() > most {
+                most = delays[0].len();
+                self.alike = alike.is_some();
+                if std::env::var("VG").is_ok() {
+                    println!(
+                        "round {round} growth {:?}",
+                        [0, 1].map(|way: usize| growth(&mut delays[way].clone()))
+                    );
+                }
+                may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
+            }
             let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
-            for ((&class, d1), d2) in classes_of.iter().zip(&delays[0]).zip(&delays[1]) {
-                residuals[class][0].push(d1 - a1 - path.shift_us);
-                residuals[class][1].push(d2 - a2 + path.shift_us);
+            for (i, &class) in classes_of.iter().enumerate() {
+                residuals[class][0].push(delays[0][i] + foretold[i] - a1 - path.shift_us);
+                residuals[class][1].push(delays[1][i] - foretold[i] - a2 + path.shift_us);
             }
         }
-        self.edge_us = (0.4 + 0.25 * median(&mut anchors)).clamp(0.4, 30.0);
+        self.edge_us = (0.4 + 0.5 * median(&mut anchors)).clamp(0.4, 30.0);
         self.min_variance = (0.5 * self.edge_us).powi(2);
-        self.laws = residuals
-            .iter()
-            .map(|[there, back]| [there, back].map(|x| DelayLaw::learn(x, self.waves.step_us, self.edge_us)))
+        // Nothing finer than theta itself can be told from the delays.
+        let mut spreads: Vec<f64> = (0..self.len())
+            .map(|w| (1.0 / (1.0 / self.smoother.states[w].cov.a - self.sites[w].tau).max(1e-6)).sqrt())
             .collect();
+        let finest_us = FINEST * median(&mut spreads);
+        let alike = self.alike;
+        self.laws = residuals
+            .iter_mut()
+            .map(|[there, back]| {
+                if alike {
+                    // Both ways are alike: they share one law, and that is what centres theta.
+                    there.append(back);
+                    let may_be_soft = may_be_soft[0] || may_be_soft[1];
+                    let law = DelayLaw::learn(there, self.waves.step_us, self.edge_us, finest_us, may_be_soft);
+                    return [law.clone(), law];
+                }
+                let law = |x, direction: usize| {
+                    DelayLaw::learn(x, self.waves.step_us, self.edge_us, finest_us, may_be_soft[direction])
+                };
+                [law(there, 0), law(back, 1)]
+            })
+            .collect();
+    }
+
+    /// Theta of a wave by all others.
+    fn without(&self, w: usize) -> f64 {
+        let (state, site) = (self.smoother.states[w], self.sites[w]);
+        let precision = 1.0 / state.cov.a;
+        let cavity = precision - site.tau;
+        if cavity < 0.05 * precision {
+            return state.theta;
+        }
+        (precision * state.theta - site.nu) / cavity
     }
 
     fn edges(&self, w: usize) -> Vec<Edges> {
@@ -245,9 +312,8 @@ impl Engine {
     }
 
     /// Process noise by how well each wave is foretold by the others.
-    fn choose_noise(&mut self, all: bool) {
-        let in_use = (!all).then_some(self.chain.noise.as_slice());
-        self.chain.noise = noise::choose(&self.grids, &self.chain, &self.sites, self.min_variance, in_use);
+    fn choose_noise(&mut self, stillness: f64) {
+        self.chain.noise = noise::choose(&self.grids, &self.chain, &self.sites, self.min_variance, stillness);
     }
 
     /// Look for events in what is certain: the interval that the edges of a wave leave for theta.
@@ -325,6 +391,50 @@ impl Engine {
     }
 }
 
+/// Blocks over time that show how uncertain a difference of quantiles is.
+const SYMMETRY_BLOCKS: usize = 10;
+const SYMMETRY_QUANTILES: [f64; 5] = [0.05, 0.1, 0.15, 0.2, 0.3];
+
+/// Where the delays of both ways are alike but for a shift of theta: that shift, and its sigma. `None`
+/// where they differ, or where there are too few to say.
+///
+/// Soft edges are hard to find; that both distributions coincide over their lower part is a far
+/// sharper condition, where it can be had.
+fn symmetric_shift(delays: &[Vec<f64>; 2]) -> Option<(f64, f64)> {
+    let n = delays[0].len();
+    if n < 20 * SYMMETRY_BLOCKS {
+        return None;
+    }
+    let differences = |range: std::ops::Range<usize>| {
+        let mut there = delays[0][range.clone()].to_vec();
+        let mut back = delays[1][range].to_vec();
+        SYMMETRY_QUANTILES.map(|q| quantile(&mut there, q) - quantile(&mut back, q))
+    };
+    let whole = differences(0..n);
+    let last = SYMMETRY_QUANTILES.len() - 1;
+    let contrast = |d: &[f64; 5]| d[last] - d[0];
+    let mean = |d: &[f64; 5]| d.iter().sum::<f64>() / d.len() as f64;
+    let blocks: Vec<[f64; 5]> = (0..SYMMETRY_BLOCKS)
+        .map(|i| differences(i * n / SYMMETRY_BLOCKS..(i + 1) * n / SYMMETRY_BLOCKS))
+        .collect();
+    let error = |f: &dyn Fn(&[f64; 5]) -> f64| {
+        let values: Vec<f64> = blocks.iter().map(f).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let sum: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        (sum / (SYMMETRY_BLOCKS * (SYMMETRY_BLOCKS - 1)) as f64).sqrt()
+    };
+    let spread = |delays: &[f64]| {
+        let mut delays = delays.to_vec();
+        quantile(&mut delays, SYMMETRY_QUANTILES[last]) - quantile(&mut delays, SYMMETRY_QUANTILES[0])
+    };
+    let width = 0.5 * (spread(&delays[0]) + spread(&delays[1]));
+    let (seen, sigma) = (contrast(&whole).abs(), error(&contrast));
+    if seen > 2.5 * sigma || seen + 2.0 * sigma > 0.35 * width {
+        return None;
+    }
+    Some((0.5 * mean(&whole), 0.5 * error(&mean)))
+}
+
 /// End points of both directions.
 struct Edge {
     middle_us: f64,
@@ -340,9 +450,9 @@ impl Edge {
     fn of(delays: &[Vec<f64>; 2], soft: [bool; 2], step_us: f64, half_us: f64) -> Self {
         let n = delays[0].len();
         let ends = |range: std::ops::Range<usize>| {
-            let (e1, u1) = end_point(&mut delays[0][range.clone()].to_vec(), soft[0]);
-            let (e2, u2) = end_point(&mut delays[1][range].to_vec(), soft[1]);
-            (e1, e2, u1, u2)
+            let there = end_point(&mut delays[0][range.clone()].to_vec(), soft[0]);
+            let back = end_point(&mut delays[1][range].to_vec(), soft[1]);
+            [there, back]
         };
         let blocks = |size: usize, most: usize| {
             let count = (n / size).clamp(1, most);
@@ -354,25 +464,29 @@ impl Edge {
         } else {
             let mut middles: Vec<f64> = blocks(MIDDLE_BLOCK, usize::MAX)
                 .map(|range| {
-                    let (e1, e2, ..) = ends(range);
-                    0.5 * (e1 + e2)
+                    let [there, back] = ends(range);
+                    0.5 * (there.0 + back.0)
                 })
                 .collect();
             median(&mut middles)
         };
-        let (e1, e2, u1, u2) = ends(0..n);
+        let [there, back] = ends(0..n);
         let shift_us = if n >= 2 * SHIFT_BLOCK {
             let mut shifts: Vec<f64> = blocks(SHIFT_BLOCK, 9)
                 .map(|range| {
-                    let (e1, e2, ..) = ends(range);
-                    0.5 * (e1 - e2)
+                    let [there, back] = ends(range);
+                    0.5 * (there.0 - back.0)
                 })
                 .collect();
             median(&mut shifts)
         } else {
-            0.5 * (e1 - e2)
+            0.5 * (there.0 - back.0)
         };
-        Self { middle_us: middle_us.clamp(0.0, half_us.max(0.0)), shift_us, sigma_us: 0.5 * u1.hypot(u2) }
+        Self {
+            middle_us: middle_us.clamp(0.0, half_us.max(0.0)),
+            shift_us,
+            sigma_us: 0.5 * there.1.hypot(back.1),
+        }
     }
 
     fn shift(&self, path: &Path) -> f64 {

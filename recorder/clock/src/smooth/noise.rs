@@ -10,7 +10,8 @@ const WINDOW_S: f64 = 300.0;
 const WINDOW_WAVES: usize = 30;
 /// Cost of a change by one candidate, in log likelihood.
 const CHANGE: f64 = 4.0;
-const ITERATIONS: usize = 5;
+const ITERATIONS: usize = 4;
+const FIRST_ITERATIONS: usize = 6;
 
 /// s^2/s^3 in us^2/s^3.
 pub(super) const fn from_si(q: f64) -> f64 {
@@ -33,43 +34,45 @@ pub(super) fn likeliest(chain: &Chain, sites: &[Site]) -> f64 {
 }
 
 /// Noise of each transition: the path through the candidates on which waves are foretold best by the
-/// others. `in_use`: only these values and their neighbours.
+/// others. `stillness`: log likelihood that a candidate must gain over the next lower one.
 pub(super) fn choose(
     grids: &Grids,
     chain: &Chain,
     sites: &[Site],
     min_variance: f64,
-    in_use: Option<&[f64]>,
+    stillness: f64,
 ) -> Vec<f64> {
     let n = sites.len();
     let windows = windows(chain);
-    let used: Vec<usize> = (0..GRID.len())
-        .filter(|&i| {
-            in_use.is_none_or(|values| {
-                values.iter().any(|&q| {
-                    let at = nearest(q);
-                    at.abs_diff(i) <= 1
-                })
-            })
-        })
-        .collect();
-    let run = |&i: &usize| {
-        let mut chain = chain.clone();
+    let used: Vec<usize> = (0..GRID.len()).collect();
+    // From the most restless clock to the stillest, each beginning with what the one before arrived at.
+    let mut sites = sites.to_vec();
+    let mut smoother = Smoother::default();
+    let mut chain = chain.clone();
+    let mut scores: Vec<Vec<f64>> = vec![Vec::new(); used.len()];
+    for (at, &i) in used.iter().enumerate().rev() {
         chain.noise.fill(from_si(GRID[i]));
-        let mut sites = sites.to_vec();
-        let mut smoother = Smoother::default();
-        let mut scores = Vec::with_capacity(n);
-        ep::propagate(grids, &chain, &mut sites, &mut smoother, min_variance, ITERATIONS, Some(&mut scores));
-        windows.iter().map(|w| scores[w.clone()].iter().sum()).collect::<Vec<f64>>()
-    };
-    let scores: Vec<Vec<f64>> = used.iter().map(run).collect();
+        let mut by_wave = Vec::with_capacity(n);
+        let iterations = if at + 1 == used.len() { FIRST_ITERATIONS } else { ITERATIONS };
+        ep::propagate(grids, &chain, &mut sites, &mut smoother, min_variance, iterations, Some(&mut by_wave));
+        scores[at] = windows.iter().map(|w| by_wave[w.clone()].iter().sum()).collect();
+    }
+    if std::env::var("VQ").is_ok() {
+        println!(
+            "q scores {:?}",
+            used.iter()
+                .zip(&scores)
+                .map(|(&i, s)| (GRID[i].log10().round(), s.iter().sum::<f64>().round()))
+                .collect::<Vec<_>>()
+        );
+    }
     // Viterbi over the windows.
     let mut best = vec![vec![0.0; used.len()]; windows.len()];
     let mut from = vec![vec![0usize; used.len()]; windows.len()];
     for t in 0..windows.len() {
         for i in 0..used.len() {
             let (previous, cost) = if t == 0 {
-                (i, 0.0)
+                (i, -stillness * used[i] as f64)
             } else {
                 (0..used.len())
                     .map(|j| (j, best[t - 1][j] - CHANGE * used[i].abs_diff(used[j]) as f64))
@@ -89,11 +92,6 @@ pub(super) fn choose(
         state = Some(from[t][i]);
     }
     noise
-}
-
-fn nearest(q: f64) -> usize {
-    let distance = |i: &usize| (from_si(GRID[*i]).ln() - q.ln()).abs();
-    (0..GRID.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0)
 }
 
 /// Ranges of waves: 300 s, but 30 waves at least.
