@@ -38,6 +38,46 @@ impl StreamData {
     }
 }
 
+impl StreamData {
+    /// Adds the samples of `other`, which must have columns of the same kind.
+    pub(crate) fn append(&mut self, other: &StreamData) {
+        self.time_stamps_s.extend_from_slice(&other.time_stamps_s);
+        macro_rules! append {
+            ($($kind:ident),*) => {
+                match (&mut self.values, &other.values) {
+                    $((Columns::$kind(list), Columns::$kind(more)) => {
+                        list.iter_mut().zip(more).for_each(|(column, more)| column.extend_from_slice(more));
+                    })*
+                    (Columns::Text(list), Columns::Text(more)) => {
+                        list.iter_mut().zip(more).for_each(|(column, more)| column.append(more));
+                    }
+                    _ => {}
+                }
+            };
+        }
+        append!(Int8, Int16, Int32, Int64, Float32, Double64);
+    }
+
+    /// Keeps the samples whose place is marked.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        retain(&mut self.time_stamps_s, keep);
+        macro_rules! keep {
+            ($($kind:ident),*) => {
+                match &mut self.values {
+                    $(Columns::$kind(list) => list.iter_mut().for_each(|column| retain(column, keep)),)*
+                    Columns::Text(list) => list.iter_mut().for_each(|column| column.retain(keep)),
+                }
+            };
+        }
+        keep!(Int8, Int16, Int32, Int64, Float32, Double64);
+    }
+}
+
+fn retain<T>(values: &mut Vec<T>, keep: &[bool]) {
+    let mut marks = keep.iter();
+    values.retain(|_| marks.next().copied().unwrap_or(false));
+}
+
 /// One column per channel, all of the same length.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Columns {
@@ -176,6 +216,31 @@ impl TextColumn {
                 self.invalid += 1;
                 self.push(&String::from_utf8_lossy(bytes));
             }
+        }
+    }
+
+    /// Bytes that [`push_bytes`](Self::push_bytes) adds.
+    pub(crate) fn bytes_of(bytes: &[u8]) -> usize {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.len(),
+            Err(_) => String::from_utf8_lossy(bytes).len(),
+        }
+    }
+
+    fn append(&mut self, other: &Self) {
+        let before = self.text.len() as u64;
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+        self.invalid += other.invalid;
+    }
+
+    /// Keeps the texts whose place is marked. Which of them were not UTF-8 is not known any more,
+    /// so those that show it are counted.
+    fn retain(&mut self, keep: &[bool]) {
+        let before = std::mem::take(self);
+        for (text, _) in before.iter().zip(keep).filter(|(_, keep)| **keep) {
+            self.push(text);
+            self.invalid += u64::from(before.invalid > 0 && text.contains('\u{FFFD}'));
         }
     }
 
