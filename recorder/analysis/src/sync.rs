@@ -11,11 +11,11 @@
 //! 4. optionally, stamps that do not rise are pushed up until they do.
 
 mod blocks;
-mod dejitter;
 mod times;
 mod timing;
 
-use lockstep_clock::{ClockMap, History, Method, fit};
+use lockstep_clock::compat::truncate_corrupted_offsets;
+use lockstep_clock::{ClockMap, DejitterMethod, Method, fit};
 use lockstep_xdf::LoadError;
 
 use crate::arrival::Timeline;
@@ -23,7 +23,6 @@ use crate::clocks::{Clocks, StreamClock, own_history};
 use crate::Recording;
 
 pub use blocks::{SyncedBlock, SyncedBlocks};
-pub use dejitter::DejitterMethod;
 pub use times::Times;
 pub use timing::Timing;
 
@@ -74,6 +73,15 @@ impl SyncOptions {
     }
 }
 
+/// The name of a method of dejittering, as typed.
+pub const fn dejitter_name(method: DejitterMethod) -> &'static str {
+    match method {
+        DejitterMethod::None => "none",
+        DejitterMethod::Pyxdf => "pyxdf",
+        DejitterMethod::Relative => "relative",
+    }
+}
+
 /// Why a recording cannot be synchronized.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
@@ -119,11 +127,20 @@ impl<'a> Synchronizer<'a> {
         let maps = if options.compat_pyxdf {
             let own = streams.iter().zip(&mut cut);
             own.map(|(stream, cut)| {
-                let mut history = History { stale_stamps: false, ..own_history(recording, stream) };
+                let mut history = own_history(recording, stream);
                 if options.method != Method::None {
-                    *cut = timing::cut_off(stream, &mut history);
+                    let footer_samples = stream.footer.as_ref().map(|footer| footer.sample_count);
+                    let kept = truncate_corrupted_offsets(
+                        &history.offsets,
+                        stream.sample_count,
+                        footer_samples,
+                    );
+                    if let Some(kept) = kept {
+                        history.offsets.truncate(kept.offsets);
+                        *cut = Some(kept.samples);
+                    }
                 }
-                fit_own(options.method, &history)
+                if history.is_empty() { ClockMap::identity(options.method) } else { fit(options.method, &history) }
             })
             .collect()
         } else {
@@ -179,9 +196,4 @@ impl<'a> Synchronizer<'a> {
         }
         Ok(start_s)
     }
-}
-
-/// The map that pyxdf makes: none where nothing was measured.
-fn fit_own(method: Method, history: &History) -> ClockMap {
-    if history.is_empty() { ClockMap::identity(method) } else { fit(method, history) }
 }

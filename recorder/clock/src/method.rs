@@ -1,6 +1,6 @@
 //! The methods, and the choice between them.
 
-use crate::{ClockMap, History};
+use crate::{ClockMap, History, methods};
 
 /// How a clock map is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,7 +68,12 @@ pub struct Event {
 /// Estimate the map of a clock.
 pub fn fit(method: Method, history: &History) -> ClockMap {
     match method {
+        Method::None => ClockMap::identity(method),
+        Method::Last => methods::last(history),
+        Method::Mean => methods::mean(history),
+        Method::Linear => methods::linear(history),
+        Method::Robust => methods::fit_robust(history, &methods::RobustOptions::default()),
+        Method::Interpolate => methods::interpolate(history),
         Method::Smooth => crate::smooth::fit(history),
-        _ => ClockMap::identity(method),
     }
 }

@@ -90,6 +90,7 @@ impl<'t> Metadata<'t> {
             }
             _ => {}
         }
+        remarks.extend_from_slice(&self.timing.plan.remarks);
         if self.flagged > 0 {
             remarks.push(format!(
                 "{} samples are in intervals in which the clock was stepped or slewed and nothing shows exactly \
@@ -159,9 +160,12 @@ impl<'t> Metadata<'t> {
             "first_time_s": self.times_s.map(|times| times.0),
             "last_time_s": self.times_s.map(|times| times.1),
             "samples": timing.samples,
-            "effective_rate_hz": timing.effective_rate_hz,
-            "segments": timing.segments,
+            "effective_rate_hz": timing.plan.effective_rate_hz,
+            "segments": timing.plan.segments,
             "clock_segments": timing.clock_segments,
+            "gaps": timing.plan.gaps.iter().map(gap).collect::<Value>(),
+            "dropped_frames": timing.plan.dropped_frames(),
+            "jitter_rms_s": timing.plan.jitter_rms_s,
             "synchronization": self.synchronization(),
             "clock": self.clock,
             "recording": self.recording(),
@@ -171,7 +175,7 @@ impl<'t> Metadata<'t> {
         });
         if timing.synchronizer().options.compat_pyxdf {
             // The names that pyxdf's `info` has.
-            value["effective_srate"] = json!(timing.effective_rate_hz);
+            value["effective_srate"] = json!(timing.plan.effective_rate_hz);
         }
         value
     }
@@ -189,7 +193,7 @@ impl<'t> Metadata<'t> {
             "by": format!("Lockstep {}", env!("CARGO_PKG_VERSION")),
             "compat": options.compat_pyxdf.then_some("pyxdf"),
             "method": options.method.name(),
-            "dejitter": options.dejitter.name(),
+            "dejitter": crate::sync::dejitter_name(options.dejitter),
             "stamped_by": stamped_by,
             "offset_mean_s": timing.offset_mean_s,
             "offset_mean_subtracted": timing.offset_mean_s.is_some_and(|_| options.offset_mean)
@@ -224,6 +228,10 @@ impl<'t> Metadata<'t> {
             "damage_left_out": recording.scan.damage_left_out,
         })
     }
+}
+
+fn gap(gap: &lockstep_clock::Gap) -> Value {
+    json!({ "after_sample": gap.after_sample, "missing_s": gap.missing_s })
 }
 
 /// Damage as JSON.

@@ -126,7 +126,7 @@ fn note(timing: &Timing<'_>) -> Element {
     let mut note = Element::new(SYNCHRONIZED_NOTE)
         .with_child(text("by", format!("Lockstep {}", env!("CARGO_PKG_VERSION"))))
         .with_child(text("method", options.method.name().to_owned()))
-        .with_child(text("dejitter", options.dejitter.name().to_owned()))
+        .with_child(text("dejitter", crate::sync::dejitter_name(options.dejitter).to_owned()))
         .with_child(text("stamped_by", clock));
     if options.compat_pyxdf {
         note.push_child(text("compat", "pyxdf".to_owned()));

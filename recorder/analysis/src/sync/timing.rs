@@ -1,10 +1,11 @@
 //! First pass over a stream: stamps only.
 
-use lockstep_clock::{Estimate, History, Placement};
+use lockstep_clock::{
+    DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, Estimate, Placement, Survey,
+};
 use lockstep_xdf::{Damage, ScannedStream, Selection};
 
 use super::blocks::SyncedBlocks;
-use super::dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan};
 use super::times::Times;
 use super::{SyncError, Synchronizer};
 use crate::arrival::Arrivals;
@@ -28,13 +29,12 @@ pub struct Timing<'a> {
     pub first_time_s: Option<f64>,
     /// Synchronized time of the last sample in the file.
     pub last_time_s: Option<f64>,
-    /// First and last sample of each stretch without a gap, both inclusive.
-    pub segments: Vec<(u64, u64)>,
+    /// What dejittering found and does: segments without a gap, the effective rate (0 for streams
+    /// without a nominal rate), gaps, dropped frames.
+    pub plan: DejitterPlan,
     /// First and last sample of each stretch between two resets or steps of the clock, both inclusive;
     /// empty when the stamps were taken as they are.
     pub clock_segments: Vec<(u64, u64)>,
-    /// Measured rate; 0 for streams without a nominal rate and where there are too few samples.
-    pub effective_rate_hz: f64,
     /// The header's `desc/synchronization/offset_mean`, where it is a number.
     pub offset_mean_s: Option<f64>,
     /// What was subtracted for it: 0 when it was asked not to be.
@@ -42,7 +42,6 @@ pub struct Timing<'a> {
     /// What could not be read of the samples.
     pub damage: Vec<Damage>,
     placement: Option<Placement<'a>>,
-    plan: DejitterPlan,
 }
 
 /// What a look over the stamps gathered.
@@ -104,14 +103,12 @@ impl<'a> Timing<'a> {
             device_span_s: (seen.count > 0).then_some((seen.first_s, seen.last_s)),
             first_time_s: None,
             last_time_s: None,
-            segments: Vec::new(),
+            plan: nothing_found(),
             clock_segments: Vec::new(),
-            effective_rate_hz: 0.0,
             offset_mean_s,
             offset_mean_applied_s: offset_mean_s.filter(|_| applied).unwrap_or(0.0),
             damage: std::mem::take(&mut seen.damage),
-            placement: survey.map(lockstep_clock::Survey::finish),
-            plan: DejitterPlan::default(),
+            placement: survey.map(Survey::finish),
         };
         timing.find_clock_segments();
         timing.fit_rate(&seen, limit, progress)?;
@@ -119,34 +116,39 @@ impl<'a> Timing<'a> {
         Ok(timing)
     }
 
-    /// Second look, for streams with a nominal rate: the mapped stamps, for the dejittering.
-    fn fit_rate(&mut self, seen: &Stamps, limit: u64, progress: &mut dyn FnMut(u64)) -> Result<(), SyncError> {
+    /// Second look: the mapped stamps, for the dejittering.
+    fn fit_rate(
+        &mut self,
+        seen: &Stamps,
+        limit: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), SyncError> {
         let recording = self.synchronizer.recording;
-        let scanned = &recording.scan.streams[self.stream];
+        let scanned = self.scanned();
         let options = DejitterOptions {
             method: self.synchronizer.options.dejitter,
             nominal_rate_hz: scanned.info.nominal_rate_hz,
             can_drop_samples: can_drop_samples(scanned),
-            break_threshold_s: 1.0,
-            break_threshold_samples: 500,
+            ..DejitterOptions::default()
         };
+        let untouched = options.method == DejitterMethod::None || options.nominal_rate_hz == 0.0;
         let mut fit = DejitterFit::new(options);
-        let needed = options.method != DejitterMethod::None && scanned.info.nominal_rate_hz > 0.0;
+        let mut ends_s = (None, None);
         let (mut times, mut scratch) = (Times::default(), Vec::new());
         let mut push = |timing: &Self, first: u64, stamps_s: &[f64]| {
             times.clear();
             timing.map(first, stamps_s, &mut times, &mut scratch);
+            ends_s = (ends_s.0.or(times.time_s.first().copied()), times.time_s.last().copied());
             fit.push(stamps_s, &times.time_s);
         };
-        if !needed {
-            if self.samples > 0 {
-                self.segments = vec![(0, self.samples - 1)];
-            }
+        if untouched {
+            // Only the ends count.
+            push(self, 0, &[seen.first_s]);
+            push(self, self.samples.saturating_sub(1), &[seen.last_s]);
         } else if let Some(kept) = &seen.kept {
             for (index, stamps_s) in kept.chunks(1 << 16).enumerate() {
                 push(self, (index << 16) as u64, stamps_s);
             }
-            self.plan = fit.finish();
         } else {
             let mut blocks = recording.scan.blocks(recording.source(), self.stream, no_channels());
             let mut done = 0;
@@ -156,11 +158,17 @@ impl<'a> Timing<'a> {
                 done += stamps_s.len() as u64;
                 progress(self.samples + done);
             }
-            self.plan = fit.finish();
         }
-        if needed {
-            self.segments.clone_from(&self.plan.segments);
-            self.effective_rate_hz = self.plan.effective_rate_hz;
+        self.plan = fit.finish();
+        if untouched {
+            self.plan.segments = if self.samples > 0 { vec![(0, self.samples - 1)] } else { Vec::new() };
+            self.plan.effective_rate_hz = match ends_s {
+                // As pyxdf: whatever the division gives.
+                (Some(first_s), Some(last_s)) if self.samples > 1 && scanned.info.nominal_rate_hz != 0.0 => {
+                    (self.samples - 1) as f64 / (last_s - first_s)
+                }
+                _ => 0.0,
+            };
         }
         progress(2 * self.samples);
         Ok(())
@@ -191,11 +199,6 @@ impl<'a> Timing<'a> {
         if let [first_s, last_s] = times.time_s[..] {
             self.first_time_s = Some(first_s);
             self.last_time_s = Some(last_s);
-            let regular = self.synchronizer.recording.scan.streams[self.stream].info.nominal_rate_hz > 0.0;
-            let dejittered = self.synchronizer.options.dejitter != DejitterMethod::None;
-            if regular && !dejittered && self.samples > 1 {
-                self.effective_rate_hz = (self.samples - 1) as f64 / (last_s - first_s);
-            }
         }
     }
 
@@ -206,7 +209,7 @@ impl<'a> Timing<'a> {
         self.map(first, stamps_s, out, scratch);
         let new = &mut out.time_s[from..];
         if self.synchronizer.options.dejitter != DejitterMethod::None {
-            self.plan.apply(first, new);
+            self.plan.apply(first, stamps_s, new);
         }
         if self.offset_mean_applied_s != 0.0 {
             new.iter_mut().for_each(|time_s| *time_s -= self.offset_mean_applied_s);
@@ -256,6 +259,11 @@ fn no_stream(synchronizer: &Synchronizer<'_>, index: usize) -> SyncError {
     SyncError::Load(lockstep_xdf::LoadError::NoStream { index, count })
 }
 
+/// The plan of a stream without samples.
+fn nothing_found() -> DejitterPlan {
+    DejitterFit::new(DejitterOptions { method: DejitterMethod::None, ..DejitterOptions::default() }).finish()
+}
+
 fn no_channels() -> Selection {
     Selection { channels: Some(Vec::new()), time_range_s: None }
 }
@@ -276,10 +284,4 @@ fn number_at(stream: &ScannedStream, path: &str) -> Option<f64> {
 pub(crate) fn can_drop_samples(stream: &ScannedStream) -> bool {
     let text = stream.info.desc.text_at("synchronization/can_drop_samples");
     text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
-}
-
-/// pyxdf's treatment of outlets that ended while they were recorded (pylsl#67): stand-in.
-pub(super) fn cut_off(stream: &ScannedStream, history: &mut History) -> Option<u64> {
-    let _ = (stream, history);
-    None
 }

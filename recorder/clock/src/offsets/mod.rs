@@ -171,6 +171,8 @@ fn piece(offsets: &[Offset], fit: &Fit, stretch: Range<usize>, base: Base) -> Pi
             y_s: base.slope * (x_s + dt_s) + 1e-6 * (state.offset_us + dt_s * state.frequency),
             slope: base.slope + 1e-6 * state.frequency,
             variance_s2: 1e-12 * (state.variance_us2 + ahead_us2).max(state.variance_us2),
+            covariance_s: 0.0,
+            slope_variance: 0.0,
             noise_s2_per_s3: noise,
         }
     };
