@@ -31,4 +31,4 @@ pub use method::{Event, EventKind, Method, fit};
 pub use methods::{RobustOptions, fit_robust};
 pub use offsets::smooth_offsets;
 pub use online::{Monotone, OnlineMap};
-pub use place::{Placement, Range, Survey};
+pub use place::{Around, Placement, Range, Survey};

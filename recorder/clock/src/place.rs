@@ -5,9 +5,9 @@
 //! of its clock at the very sample, and a slew as it goes on. Where nothing shows it, samples between
 //! the last exchange before an event and the first one after it are flagged.
 
+use crate::compat::NearestRanges;
 use crate::{Assignment, ClockMap, Estimate, EventKind};
 
-mod nearest;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +31,7 @@ pub struct Survey<'a> {
     first: u64,
     zone: Option<Zone>,
     recent: Recent,
-    nearest: Option<nearest::Nearest>,
+    nearest: Option<NearestRanges>,
 }
 
 /// Where the samples of one stream belong: the second pass asks it.
@@ -137,7 +137,7 @@ impl Recent {
 
 impl<'a> Survey<'a> {
     pub(crate) fn new(map: &'a ClockMap) -> Self {
-        let nearest = (map.assignment == Assignment::Nearest).then(|| nearest::Nearest::new(map));
+        let nearest = (map.assignment == Assignment::Nearest).then(|| NearestRanges::new(&map.pieces));
         Self {
             map,
             count: 0,

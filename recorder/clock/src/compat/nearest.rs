@@ -1,6 +1,6 @@
 //! Which range of clock offsets times a sample: pyxdf's rule, in one pass.
 
-use crate::{Piece, Range};
+use crate::{Around, Piece, Range};
 
 /// Assigns stamps to pieces as pyxdf's `_clock_sync` does: a range ends before the first sample that is
 /// not nearer to its last offset than to the next range's first offset; ranges may be empty. The stamps
@@ -48,7 +48,7 @@ impl NearestRanges {
 
     fn close(&mut self, end: u64) {
         if end > self.first {
-            self.ranges.push(Range { first: self.first, end, piece: self.piece, around: crate::place::Around::No });
+            self.ranges.push(Range { first: self.first, end, piece: self.piece, around: Around::No });
             self.first = end;
         }
     }

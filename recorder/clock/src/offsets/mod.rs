@@ -161,34 +161,27 @@ fn samples(
 fn piece(offsets: &[Offset], fit: &Fit, stretch: Range<usize>, base: Base) -> Piece {
     let host_ref_s = base.device_ref_s + base.offset_s;
     let noise = 1e-12 * fit.q_us;
-    let knot = |x_s: f64, dt_s: f64, i: usize| {
+    let knot = |x_s: f64, i: usize| {
         let state = &fit.states[i];
-        let ahead_us2 = 2.0 * dt_s * state.covariance
-            + dt_s * dt_s * state.frequency_variance
-            + fit.q_us * dt_s.abs().powi(3) / 3.0;
         Knot {
-            x_s: x_s + dt_s,
-            y_s: base.slope * (x_s + dt_s) + 1e-6 * (state.offset_us + dt_s * state.frequency),
+            x_s,
+            y_s: base.slope * x_s + 1e-6 * state.offset_us,
             slope: base.slope + 1e-6 * state.frequency,
-            variance_s2: 1e-12 * (state.variance_us2 + ahead_us2).max(state.variance_us2),
-            covariance_s: 0.0,
-            slope_variance: 0.0,
+            variance_s2: 1e-12 * state.variance_us2,
+            covariance_s: 1e-12 * state.covariance,
+            slope_variance: 1e-12 * state.frequency_variance,
             noise_s2_per_s3: noise,
         }
     };
-    // Beyond the first and last offset the uncertain frequency adds its error: knots say so.
-    const BEYOND_S: [f64; 4] = [10.0, 100.0, 1000.0, 10_000.0];
-    let mut knots: Vec<Knot> = Vec::with_capacity(offsets.len() + 2 * BEYOND_S.len());
+    let mut knots: Vec<Knot> = Vec::with_capacity(offsets.len());
     let x_s = |i: usize| offsets[i].device_time_s - base.device_ref_s;
     let last = offsets.len() - 1;
-    knots.extend(BEYOND_S.iter().rev().map(|dt_s| knot(x_s(0), -dt_s, stretch.start)));
     for i in 0..offsets.len() {
         // Equal times would leave no room between knots.
-        if i == 0 || x_s(i) > knots[knots.len() - 1].x_s {
-            knots.push(knot(x_s(i), 0.0, stretch.start + i));
+        if i == 0 || x_s(i) > x_s(i - 1) {
+            knots.push(knot(x_s(i), stretch.start + i));
         }
     }
-    knots.extend(BEYOND_S.iter().map(|dt_s| knot(x_s(last), *dt_s, stretch.end - 1)));
     Piece {
         device_span_s: (offsets[0].device_time_s, offsets[last].device_time_s),
         host_span_s: (host_s(&offsets[0]), host_s(&offsets[last])),

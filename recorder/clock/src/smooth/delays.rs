@@ -153,7 +153,8 @@ impl Mixture {
     fn fit(histogram: &Histogram, step_us: f64, finest_us: f64, rising: bool) -> Self {
         let ratio = (SCALE_TO_US / SCALE_FROM_US).powf(1.0 / (SCALES - 1) as f64);
         let finest_us = finest_us.min(1e4);
-        let scales = (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32)).filter(|&scale| scale >= finest_us);
+        let scales =
+            (0..SCALES).map(|i| SCALE_FROM_US * ratio.powi(i as i32)).filter(|&scale| scale >= finest_us);
         let mut components: Vec<Component> = scales.clone().map(Component::Exponential).collect();
         if rising {
             components.extend(scales.map(|scale| Component::Erlang(scale / 3.0)));

@@ -258,7 +258,8 @@ impl Engine {
                     // Both ways are alike: they share one law, and that is what centres theta.
                     there.append(back);
                     let may_be_soft = may_be_soft[0] || may_be_soft[1];
-                    let law = DelayLaw::learn(there, self.waves.step_us, self.edge_us, finest_us, may_be_soft);
+                    let law =
+                        DelayLaw::learn(there, self.waves.step_us, self.edge_us, finest_us, may_be_soft);
                     return [law.clone(), law];
                 }
                 let law = |x, direction: usize| {

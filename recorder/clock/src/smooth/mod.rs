@@ -28,7 +28,7 @@ const MIN_WAVES: usize = 4;
 pub(crate) fn fit(history: &History) -> ClockMap {
     let waves = waves::Waves::new(history);
     if waves.waves.is_empty() {
-        return ClockMap::identity(Method::Smooth);
+        return ClockMap { method: Method::Smooth, ..crate::offsets::smooth_offsets(history) };
     }
     if waves.waves.len() < MIN_WAVES {
         return finish::few(&waves);
