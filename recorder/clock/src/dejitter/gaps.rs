@@ -56,6 +56,11 @@ impl GapFinder {
 
     /// The next sample. What is certain now goes to `out`, in order.
     pub(super) fn push(&mut self, pair: Pair, out: &mut Vec<Step>) {
+        if !pair.1.is_finite() {
+            self.settle(out);
+            out.push(Step::Sample(pair));
+            return;
+        }
         let step_s = self.last_s.map_or(0.0, |last_s| pair.1 - last_s);
         if self.last_s.is_some() && step_s.abs() > self.break_s {
             self.settle(out);
