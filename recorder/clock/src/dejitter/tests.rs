@@ -126,9 +126,9 @@ fn missing_samples_are_a_gap_and_late_ones_are_not() {
     truth.drain(20_000..20_100); // 0.2 s are missing
     truth.drain(40_000..40_013); // 26 ms
     let mut host: Vec<f64> = truth.iter().map(|t| t + 1e-3 * noise.next()).collect();
-    for i in 30_000..30_150 {
+    for stamp in &mut host[30_000..30_150] {
         // A network that stalls for 0.3 s: all come at its end.
-        host[i] = host[i].max(truth[30_150]);
+        *stamp = stamp.max(truth[30_150]);
     }
     host[10_000] += 0.5;
     let (plan, ours) = dejittered(relative(500.0), &host, &host);

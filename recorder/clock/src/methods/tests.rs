@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::*;
 use crate::{ClockMap, EventKind, Exchange, History, Method, Offset, Reading, fit};
 
 /// The table of Tobii's worked example, in microseconds: device time, host time, round trip.
