@@ -12,6 +12,7 @@
 mod frames;
 mod gaps;
 mod line;
+mod outliers;
 mod plan;
 mod relative;
 mod spline;

@@ -6,6 +6,10 @@
 //! line in each interval that is already near the samples: with unix times, and with a nominal rate that
 //! is far off, no digits are lost.
 
+use super::outliers::{Stretch, outlying};
+
+/// An interval is taken in so many stretches, so that some can be left out.
+const STRETCHES: f64 = 32.0;
 /// More intervals than this are joined in pairs: 68 h at 30 s.
 const MAX_INTERVALS: usize = 8192;
 
@@ -158,12 +162,43 @@ impl<const N: usize> Interval<N> {
     }
 }
 
+impl<const N: usize> Interval<N> {
+    /// The sums of more samples about the same lines.
+    fn add(&mut self, more: &Self) {
+        self.count += more.count;
+        self.aa += more.aa;
+        self.ab += more.ab;
+        self.bb += more.bb;
+        for (t, more) in self.tracks.iter_mut().zip(&more.tracks) {
+            t.ra += more.ra;
+            t.rb += more.rb;
+            t.xx += more.xx;
+        }
+    }
+
+    /// As one stretch of a longer interval. The hats add up to 1, so their sums are plain ones.
+    fn stretch(&self) -> Stretch {
+        let track = self.tracks[N - 1];
+        let mean_s = (track.ra + track.rb) / self.count;
+        Stretch {
+            position: (self.ab + self.bb) / self.count,
+            mean_s,
+            variance_s2: (track.xx / self.count - mean_s * mean_s).max(0.0),
+            count: self.count,
+        }
+    }
+}
+
 /// The intervals of one segment while its samples come in. The values are relative to whatever the
 /// caller chooses; the last track is the one whose jitter is watched.
 #[derive(Debug)]
 pub(super) struct Accumulator<const N: usize> {
     length: f64,
+    /// The last one is open: without sums as yet.
     intervals: Vec<Interval<N>>,
+    /// Its stretches, with its hats and lines; and which one is being filled.
+    stretches: Vec<Interval<N>>,
+    stretch: f64,
     last: Option<(f64, f64)>,
 }
 
@@ -171,32 +206,55 @@ impl<const N: usize> Accumulator<N> {
     /// With `length` positions between knots, and `slope_s` per position as a first guess.
     pub(super) fn new(length: f64, slope_s: f64) -> Self {
         let first = Interval::new(0.0, length, [(0.0, slope_s * length); N]);
-        Self { length, intervals: vec![first], last: None }
+        Self { length, intervals: vec![first], stretches: Vec::new(), stretch: -1.0, last: None }
     }
 
     /// Positions must increase.
     pub(super) fn push(&mut self, position: f64, values_s: [f64; N]) {
-        let Some(open) = self.intervals.last() else { return };
+        let Some(mut open) = self.intervals.last().copied() else { return };
         let beyond = (position - (open.start + open.length)) / self.length;
         if beyond >= 0.0 {
+            self.close();
+            let Some(closed) = self.intervals.last() else { return };
             // Long enough that there is a sample in it.
             let length = self.length * (beyond.floor() + 1.0);
-            let next = Interval::new(open.start + open.length, length, open.continued(length));
-            self.intervals.push(next);
+            open = Interval::new(closed.start + closed.length, length, closed.continued(length));
+            self.intervals.push(open);
             if self.intervals.len() > MAX_INTERVALS {
+                self.intervals.pop();
                 self.intervals = joined_pairs(&self.intervals);
+                self.intervals.push(open);
                 self.length *= 2.0;
             }
         }
-        if let Some(open) = self.intervals.last_mut() {
-            open.push(position, values_s);
-            let value_s = values_s[N - 1];
-            if let Some((last_position, last_s)) = self.last {
-                let step_s = (value_s - last_s) - open.slope(N - 1) * (position - last_position);
-                open.jump_s = open.jump_s.max(step_s.abs());
-            }
-            self.last = Some((position, value_s));
+        let stretch = ((position - open.start) / open.length * STRETCHES).floor();
+        if stretch > self.stretch {
+            self.stretches.push(open);
+            self.stretch = stretch;
         }
+        let value_s = values_s[N - 1];
+        let step_s = self.last.map_or(0.0, |(last_position, last_s)| {
+            (value_s - last_s) - open.slope(N - 1) * (position - last_position)
+        });
+        self.last = Some((position, value_s));
+        if let Some(stretch) = self.stretches.last_mut() {
+            stretch.push(position, values_s);
+            stretch.jump_s = stretch.jump_s.max(step_s.abs());
+        }
+    }
+
+    /// Add the stretches to the open interval, but for outliers.
+    fn close(&mut self) {
+        let Some(open) = self.intervals.last_mut() else { return };
+        let out = outlying(&self.stretches.iter().map(Interval::stretch).collect::<Vec<_>>());
+        for (stretch, out) in self.stretches.drain(..).zip(out) {
+            if !out {
+                open.add(&stretch);
+            }
+            // Outliers are what is to be moved most.
+            open.jump_s = open.jump_s.max(stretch.jump_s);
+        }
+        self.stretch = -1.0;
     }
 
     /// Fits of each track with all knots, then with every second one, and so on to a single line. None
@@ -205,6 +263,7 @@ impl<const N: usize> Accumulator<N> {
         let Some((last_position, _)) = self.last.filter(|(last, _)| *last > 0.0) else {
             return Vec::new();
         };
+        self.close();
         if let Some(open) = self.intervals.pop() {
             let f = (last_position - open.start) / open.length;
             match self.intervals.pop() {

@@ -137,8 +137,20 @@ fn missing_samples_are_a_gap_and_late_ones_are_not() {
     assert!((plan.gaps[0].missing_s - 0.2).abs() < 3e-3, "{:?}", plan.gaps);
     assert_eq!(plan.segments, [(0, 19_999), (20_000, 39_999), (40_000, 49_886)]);
     assert!((plan.effective_rate_hz / 500.0 - 1.0).abs() < 1e-4, "{}", plan.effective_rate_hz);
-    // The stall moves the line by its mean over 30 s.
-    assert!(errors(&ours, &truth).1 < 5e-3, "{:?}", errors(&ours, &truth));
+    assert!(errors(&ours, &truth).1 < 0.15e-3, "{:?}", errors(&ours, &truth));
+}
+
+#[test]
+fn a_step_that_the_map_has_beside_its_place_moves_nothing_around_it() {
+    let mut noise = Noise(9);
+    let truth: Vec<f64> = (0..20_000).map(|i| f64::from(i) / 20.0).collect();
+    let device: Vec<f64> =
+        truth.iter().map(|t| t + if *t > 502.0 { 0.1 } else { 0.0 } + 1e-4 * noise.next()).collect();
+    // Mapped as if it had happened 3 s later.
+    let host: Vec<f64> =
+        device.iter().zip(&truth).map(|(d, t)| d - if *t > 505.0 { 0.1 } else { 0.0 }).collect();
+    let (_, ours) = dejittered(relative(20.0), &device, &host);
+    assert!(errors(&ours, &truth).1 < 30e-6, "{:?}", errors(&ours, &truth));
 }
 
 #[test]
