@@ -17,7 +17,7 @@ mod plan;
 mod relative;
 mod spline;
 
-pub use plan::{DejitterPlan, Drop, Gap};
+pub use plan::{DejitterPlan, DroppedFrames, Gap};
 
 use line::LineFit;
 use relative::RelativeFit;

@@ -4,7 +4,7 @@ use super::frames::{Frame, FrameTracker};
 use super::gaps::{GapFinder, Pair, Step};
 use super::plan::Change;
 use super::spline::{Accumulator, Broken};
-use super::{DejitterOptions, DejitterPlan, Drop, Gap};
+use super::{DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 
 /// Shortest time between corners: a phone that warms up bends by less than 1 us within it.
 const KNOTS_S: f64 = 30.0;
@@ -111,6 +111,12 @@ impl RelativeFit {
     }
 
     pub(super) fn push(&mut self, device_s: f64, host_s: f64) {
+        if let Source::Regular(gaps, _) = &mut self.source
+            && gaps.is_ordinary(host_s)
+        {
+            self.take(1, (device_s, host_s));
+            return;
+        }
         self.feed(|source| match source {
             Source::Regular(gaps, out) => gaps.push((device_s, host_s), out),
             Source::Frames(frames, out) => frames.push((device_s, host_s), out),
@@ -175,7 +181,7 @@ impl RelativeFit {
         if self.taken > open.first {
             open.position += frames;
             if frames > 1 && self.plan.dropped.len() < MOST_DROPS {
-                self.plan.dropped.push(Drop { after_sample: self.taken - 1, frames: frames - 1 });
+                self.plan.dropped.push(DroppedFrames { after_sample: self.taken - 1, frames: frames - 1 });
             } else if frames > 1 {
                 self.drops_lost = true;
             }
@@ -299,7 +305,7 @@ impl Curves {
         index: u64,
         device_times_s: &[f64],
         host_times_s: &mut [f64],
-        dropped: &[Drop],
+        dropped: &[DroppedFrames],
     ) {
         let Some(Some(curve)) = self.segments.get(segment) else { return };
         let mut step = self.steps.partition_point(|(from, _)| *from <= index);
