@@ -23,7 +23,7 @@ mod online;
 mod place;
 mod smooth;
 
-pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, Drop, Gap};
+pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};

@@ -12,11 +12,12 @@
 mod frames;
 mod gaps;
 mod line;
+mod outliers;
 mod plan;
 mod relative;
 mod spline;
 
-pub use plan::{DejitterPlan, Drop, Gap};
+pub use plan::{DejitterPlan, DroppedFrames, Gap};
 
 use line::LineFit;
 use relative::RelativeFit;
