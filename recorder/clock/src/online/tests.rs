@@ -89,7 +89,7 @@ fn table(
 #[ignore = "a report: run with --ignored --nocapture"]
 fn report() {
     use Crystal::{Constant, Pc, Phone, PhoneSlew, PhoneStep};
-    use Path::{Lan, Usb, Wifi};
+    use Path::{Gamma, Lan, OneWay, Roam, Usb, Wifi};
     let first: u64 = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     let (lsl, tobii) = ((8, 5.0), (4, 60.0));
     for (crystal, path, length_s, waves) in [
@@ -114,6 +114,10 @@ fn report() {
         (Phone, Wifi, 3600.0, tobii),
         (PhoneStep, Wifi, 3600.0, tobii),
         (Phone, Wifi, 1800.0, (1, 0.5)),
+        (Phone, Gamma, 1800.0, lsl),
+        (Phone, OneWay, 1800.0, lsl),
+        (Phone, Roam, 1800.0, lsl),
+        (Phone, Roam, 1800.0, (8, 2.0)),
     ] {
         let (sums, coverage) = table(crystal, path, length_s, waves, first..first + 20);
         let cells = sums.map(|row| row.map(|v| format!("{v:>8.1}")).join(" "));
