@@ -33,7 +33,8 @@ pub struct DejitterPlan {
     pub gaps: Vec<Gap>,
     /// Dropped frames, in order.
     pub dropped: Vec<DroppedFrames>,
-    /// Root mean square of what the stamps are off the fitted lines. 0 where nothing was fitted.
+    /// Root mean square of what the stamps are off the fitted lines, outliers left out by
+    /// [`Relative`](super::DejitterMethod::Relative). 0 where nothing was fitted.
     pub jitter_rms_s: f64,
     /// What the user should know.
     pub remarks: Vec<String>,
