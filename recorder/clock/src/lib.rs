@@ -11,6 +11,7 @@
 //! samples of a stream on it.
 #![forbid(unsafe_code)]
 
+mod asymmetry;
 pub mod compat;
 mod dejitter;
 mod exchange;

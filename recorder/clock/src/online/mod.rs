@@ -110,8 +110,7 @@ impl OnlineMap {
         Estimate {
             host_time_s,
             relative_s,
-            // Half the bound: ways back that wait for a poll are off by nearly all of it.
-            total_s: relative_s.hypot(0.5 * bound_s),
+            total_s: relative_s.hypot(crate::asymmetry::usual_sigma_s(bound_s, false, 0.0)),
             bound_s: bound_s + 4.0 * relative_s,
             flagged: !self.held.is_empty() || self.event.is_some_and(|e| e.waves_since < 2),
         }
