@@ -28,6 +28,7 @@ pub mod format;
 pub mod network;
 pub mod queue;
 pub mod signal;
+pub mod study;
 pub mod truth;
 pub mod udp;
 
