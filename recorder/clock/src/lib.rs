@@ -11,6 +11,7 @@
 //! samples of a stream on it.
 #![forbid(unsafe_code)]
 
+mod asymmetry;
 pub mod compat;
 mod dejitter;
 mod exchange;
@@ -23,7 +24,7 @@ mod online;
 mod place;
 mod smooth;
 
-pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, Drop, Gap};
+pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};

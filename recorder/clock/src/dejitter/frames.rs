@@ -18,6 +18,8 @@ const PHASE_GAIN: f64 = 0.06;
 const PERIOD_GAIN: f64 = 0.001;
 /// As many samples off by two frames in a row: something else than drops happened.
 const LOST: u32 = 16;
+/// More frames than this are not missing: the stamps or the period are wrong.
+const MOST_FRAMES: f64 = 1e6;
 
 /// A sample with its place among the frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,15 +123,24 @@ impl FrameTracker {
                 frames = frames.min(frames_to(later.1) - (i + 1) as f64);
             }
         }
+        if frames > MOST_FRAMES {
+            self.phase_s = pair.1;
+            out.push(Frame::Restart(step_s - period_s, pair));
+            return;
+        }
         // Also where a stamp is not a number.
         let frames = if frames > 1.0 { frames } else { 1.0 };
         let predicted_s = self.phase_s + frames * period_s;
         let off_s = pair.1 - predicted_s;
         self.lost = if off_s.abs() < 2.0 * period_s { 0 } else { self.lost + 1 };
+        if !off_s.is_finite() {
+            self.phase_s += period_s;
+            out.push(Frame::Next(1, pair));
+            return;
+        }
         let near_s = off_s.clamp(-0.5 * period_s, 0.5 * period_s);
         self.phase_s = predicted_s + PHASE_GAIN * near_s;
         self.period_s = Some(period_s + PERIOD_GAIN * near_s);
-        // At most a break's worth of frames: an exact integer.
         out.push(Frame::Next(frames as u64, pair));
     }
 }

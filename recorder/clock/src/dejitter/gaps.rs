@@ -54,8 +54,35 @@ impl GapFinder {
         Self { break_s, period_s, last_s: None, level_s: 0.0, pending: None }
     }
 
+    /// True for a sample that is of the segment without further ado, as nearly all are; others are to be
+    /// pushed.
+    #[inline]
+    pub(super) fn is_ordinary(&mut self, host_s: f64) -> bool {
+        let Some(last_s) = self.last_s else { return false };
+        let off_s = host_s - (self.level_s + self.period_s);
+        // NaN fails the first comparison.
+        if off_s.abs() <= TIME_S && (host_s - last_s).abs() <= self.break_s && self.pending.is_none() {
+            self.follow(host_s, off_s);
+            return true;
+        }
+        false
+    }
+
+    #[inline]
+    fn follow(&mut self, host_s: f64, off_s: f64) {
+        self.level_s += self.period_s + LEVEL_GAIN * off_s;
+        let near_s = off_s.max(-0.5 * self.period_s).min(0.5 * self.period_s);
+        self.period_s += PERIOD_GAIN * near_s;
+        self.last_s = Some(host_s);
+    }
+
     /// The next sample. What is certain now goes to `out`, in order.
     pub(super) fn push(&mut self, pair: Pair, out: &mut Vec<Step>) {
+        if !pair.1.is_finite() {
+            self.settle(out);
+            out.push(Step::Sample(pair));
+            return;
+        }
         let step_s = self.last_s.map_or(0.0, |last_s| pair.1 - last_s);
         if self.last_s.is_some() && step_s.abs() > self.break_s {
             self.settle(out);
@@ -125,12 +152,7 @@ impl GapFinder {
             self.restart(pair, out);
             return;
         }
-        let predicted_s = self.level_s + self.period_s;
-        let off_s = pair.1 - predicted_s;
-        self.level_s = predicted_s + LEVEL_GAIN * off_s;
-        let near_s = off_s.clamp(-0.5 * self.period_s, 0.5 * self.period_s);
-        self.period_s += PERIOD_GAIN * near_s;
-        self.last_s = Some(pair.1);
+        self.follow(pair.1, pair.1 - (self.level_s + self.period_s));
         out.push(Step::Sample(pair));
     }
 }

@@ -7,16 +7,19 @@
 //! [`DejitterMethod::Pyxdf`] puts one straight line through each segment, which straightens a clock that
 //! wanders, however well it was mapped. [`DejitterMethod::Relative`] fits a continuous line with a corner
 //! every 30 s at most; as few corners as the stamps justify, and through the device's own stamps,
-//! which are then mapped, wherever these are the straighter ones.
+//! which are then mapped, wherever these are the straighter ones. Stretches that are off the line of
+//! their neighbours (a stalled network, a step that the map has beside its place) do not count. Stamps
+//! are moved by no more than neighbouring stamps jump: a line that does not fit does little harm.
 
 mod frames;
 mod gaps;
 mod line;
+mod outliers;
 mod plan;
 mod relative;
 mod spline;
 
-pub use plan::{DejitterPlan, Drop, Gap};
+pub use plan::{DejitterPlan, DroppedFrames, Gap};
 
 use line::LineFit;
 use relative::RelativeFit;

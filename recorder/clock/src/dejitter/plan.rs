@@ -5,7 +5,7 @@ use super::relative::Curves;
 
 /// Frames that a stream with a steady frame rate did not deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drop {
+pub struct DroppedFrames {
     /// They are missing after this sample.
     pub after_sample: u64,
     /// How many.
@@ -32,8 +32,9 @@ pub struct DejitterPlan {
     /// Breaks between segments (not listed by [`Pyxdf`](super::DejitterMethod::Pyxdf)).
     pub gaps: Vec<Gap>,
     /// Dropped frames, in order.
-    pub dropped: Vec<Drop>,
-    /// Root mean square of what the stamps are off the fitted lines. 0 where nothing was fitted.
+    pub dropped: Vec<DroppedFrames>,
+    /// Root mean square of what the stamps are off the fitted lines, outliers left out by
+    /// [`Relative`](super::DejitterMethod::Relative). 0 where nothing was fitted.
     pub jitter_rms_s: f64,
     /// What the user should know.
     pub remarks: Vec<String>,

@@ -4,7 +4,7 @@ use super::frames::{Frame, FrameTracker};
 use super::gaps::{GapFinder, Pair, Step};
 use super::plan::Change;
 use super::spline::{Accumulator, Broken};
-use super::{DejitterOptions, DejitterPlan, Drop, Gap};
+use super::{DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 
 /// Shortest time between corners: a phone that warms up bends by less than 1 us within it.
 const KNOTS_S: f64 = 30.0;
@@ -50,8 +50,8 @@ enum Source {
 #[derive(Debug)]
 struct Open {
     first: u64,
-    device_ref_s: f64,
-    host_ref_s: f64,
+    /// First device and host time, which the sums count from.
+    references_s: Option<[f64; 2]>,
     position: u64,
     sums: Accumulator<2>,
     /// Drops before the segment.
@@ -111,6 +111,12 @@ impl RelativeFit {
     }
 
     pub(super) fn push(&mut self, device_s: f64, host_s: f64) {
+        if let Source::Regular(gaps, _) = &mut self.source
+            && gaps.is_ordinary(host_s)
+        {
+            self.take(1, (device_s, host_s));
+            return;
+        }
         self.feed(|source| match source {
             Source::Regular(gaps, out) => gaps.push((device_s, host_s), out),
             Source::Frames(frames, out) => frames.push((device_s, host_s), out),
@@ -160,12 +166,14 @@ impl RelativeFit {
     }
 
     fn take(&mut self, frames: u64, (device_s, host_s): Pair) {
-        self.follow_map(device_s, host_s);
+        let usable = device_s.is_finite() && host_s.is_finite();
+        if usable {
+            self.follow_map(device_s, host_s);
+        }
         let device_s = device_s + self.shift_s;
         let open = self.open.get_or_insert_with(|| Open {
             first: self.taken,
-            device_ref_s: device_s,
-            host_ref_s: host_s,
+            references_s: None,
             position: 0,
             sums: Accumulator::new(self.knots, self.period_s),
             drops: self.plan.dropped.len(),
@@ -173,12 +181,15 @@ impl RelativeFit {
         if self.taken > open.first {
             open.position += frames;
             if frames > 1 && self.plan.dropped.len() < MOST_DROPS {
-                self.plan.dropped.push(Drop { after_sample: self.taken - 1, frames: frames - 1 });
+                self.plan.dropped.push(DroppedFrames { after_sample: self.taken - 1, frames: frames - 1 });
             } else if frames > 1 {
                 self.drops_lost = true;
             }
         }
-        open.sums.push(open.position as f64, [device_s - open.device_ref_s, host_s - open.host_ref_s]);
+        if usable {
+            let [device_ref_s, host_ref_s] = *open.references_s.get_or_insert([device_s, host_s]);
+            open.sums.push(open.position as f64, [device_s - device_ref_s, host_s - host_ref_s]);
+        }
         self.taken += 1;
     }
 
@@ -203,7 +214,7 @@ impl RelativeFit {
         let count = self.taken - open.first;
         self.plan.segments.push((open.first, self.taken - 1));
         let (first, drops, position) = (open.first, open.drops, open.position as f64);
-        let references_s = [open.device_ref_s, open.host_ref_s];
+        let references_s = open.references_s.unwrap_or([0.0, 0.0]);
         let digits_s = f64::EPSILON * references_s[0].abs().max(references_s[1].abs()) + 1e-12;
         let (last_device_s, last_host_s) = self.last_of_segment();
         let Some((track, line)) = chosen(open.sums.finish(), digits_s, !self.steps_lost) else {
@@ -294,7 +305,7 @@ impl Curves {
         index: u64,
         device_times_s: &[f64],
         host_times_s: &mut [f64],
-        dropped: &[Drop],
+        dropped: &[DroppedFrames],
     ) {
         let Some(Some(curve)) = self.segments.get(segment) else { return };
         let mut step = self.steps.partition_point(|(from, _)| *from <= index);
@@ -320,7 +331,7 @@ impl Curves {
                 None => (*host_s - curve.reference_s) - fitted_s,
             };
             let seen_s = curve.line.jumps_s[interval];
-            *host_s -= off_s.clamp(-seen_s, seen_s);
+            *host_s -= off_s.max(-seen_s).min(seen_s);
         }
     }
 }

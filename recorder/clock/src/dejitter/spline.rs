@@ -6,6 +6,10 @@
 //! line in each interval that is already near the samples: with unix times, and with a nominal rate that
 //! is far off, no digits are lost.
 
+use super::outliers::{Stretch, outlying};
+
+/// An interval is taken in so many stretches, so that some can be left out.
+const STRETCHES: f64 = 32.0;
 /// More intervals than this are joined in pairs: 68 h at 30 s.
 const MAX_INTERVALS: usize = 8192;
 
@@ -73,21 +77,6 @@ impl<const N: usize> Interval<N> {
 
     fn sums(&self) -> (f64, f64, f64) {
         (self.aa, self.ab, self.bb)
-    }
-
-    fn push(&mut self, position: f64, values_s: [f64; N]) {
-        let b = (position - self.start) / self.length;
-        let a = 1.0 - b;
-        self.count += 1.0;
-        self.aa += a * a;
-        self.ab += a * b;
-        self.bb += b * b;
-        for (track, value_s) in self.tracks.iter_mut().zip(values_s) {
-            let x = value_s - (track.left_s * a + track.right_s * b);
-            track.ra += a * x;
-            track.rb += b * x;
-            track.xx += x * x;
-        }
     }
 
     /// Slope of the reference line of a track, per position.
@@ -158,53 +147,159 @@ impl<const N: usize> Interval<N> {
     }
 }
 
+impl<const N: usize> Interval<N> {
+    /// The sums of more samples about the same lines.
+    fn add(&mut self, more: &Self) {
+        self.count += more.count;
+        self.aa += more.aa;
+        self.ab += more.ab;
+        self.bb += more.bb;
+        for (t, more) in self.tracks.iter_mut().zip(&more.tracks) {
+            t.ra += more.ra;
+            t.rb += more.rb;
+            t.xx += more.xx;
+        }
+    }
+
+    /// As one stretch of a longer interval. The hats add up to 1, so their sums are plain ones.
+    fn stretch(&self) -> Stretch {
+        let track = self.tracks[N - 1];
+        let mean_s = (track.ra + track.rb) / self.count;
+        Stretch {
+            position: (self.ab + self.bb) / self.count,
+            mean_s,
+            variance_s2: (track.xx / self.count - mean_s * mean_s).max(0.0),
+            count: self.count,
+        }
+    }
+}
+
 /// The intervals of one segment while its samples come in. The values are relative to whatever the
 /// caller chooses; the last track is the one whose jitter is watched.
 #[derive(Debug)]
 pub(super) struct Accumulator<const N: usize> {
     length: f64,
+    /// The last one is open: without sums as yet.
     intervals: Vec<Interval<N>>,
-    last: Option<(f64, f64)>,
+    /// Its stretches, with its hats and lines: the full ones, and the one that is being filled.
+    stretches: Vec<Interval<N>>,
+    filling: Interval<N>,
+    /// For the samples of `filling`: where it ends, and where its interval does.
+    stretch_end: f64,
+    end: f64,
+    /// One over the interval's length.
+    scale: f64,
+    /// Slope of the last track's reference line.
+    slope_s: f64,
+    last: (f64, f64),
 }
 
 impl<const N: usize> Accumulator<N> {
     /// With `length` positions between knots, and `slope_s` per position as a first guess.
     pub(super) fn new(length: f64, slope_s: f64) -> Self {
         let first = Interval::new(0.0, length, [(0.0, slope_s * length); N]);
-        Self { length, intervals: vec![first], last: None }
+        let mut new = Self {
+            length,
+            intervals: vec![first],
+            stretches: Vec::new(),
+            filling: first,
+            stretch_end: 0.0,
+            end: 0.0,
+            scale: 0.0,
+            slope_s: 0.0,
+            last: (-1.0, 0.0),
+        };
+        new.open(first);
+        new
     }
 
-    /// Positions must increase.
+    fn open(&mut self, interval: Interval<N>) {
+        self.filling = interval;
+        self.end = interval.start + interval.length;
+        self.stretch_end = interval.start + interval.length / STRETCHES;
+        self.scale = 1.0 / interval.length;
+        self.slope_s = interval.slope(N - 1);
+    }
+
+    /// Positions must increase, from 0 or more.
+    #[inline]
     pub(super) fn push(&mut self, position: f64, values_s: [f64; N]) {
-        let Some(open) = self.intervals.last() else { return };
-        let beyond = (position - (open.start + open.length)) / self.length;
-        if beyond >= 0.0 {
+        if position >= self.stretch_end {
+            self.advance(position);
+        }
+        let open = &mut self.filling;
+        let b = (position - open.start) * self.scale;
+        let a = 1.0 - b;
+        open.count += 1.0;
+        open.aa += a * a;
+        open.ab += a * b;
+        open.bb += b * b;
+        for (track, value_s) in open.tracks.iter_mut().zip(values_s) {
+            let x = value_s - (track.left_s * a + track.right_s * b);
+            track.ra += a * x;
+            track.rb += b * x;
+            track.xx += x * x;
+        }
+        if self.last.0 >= 0.0 {
+            let step_s = (values_s[N - 1] - self.last.1) - self.slope_s * (position - self.last.0);
+            open.jump_s = open.jump_s.max(step_s.abs());
+        }
+        self.last = (position, values_s[N - 1]);
+    }
+
+    /// To the stretch, and where need be the interval, of a position.
+    fn advance(&mut self, position: f64) {
+        if position >= self.end {
+            self.close();
+            let Some(closed) = self.intervals.last() else { return };
             // Long enough that there is a sample in it.
+            let beyond = (position - self.end) / self.length;
             let length = self.length * (beyond.floor() + 1.0);
-            let next = Interval::new(open.start + open.length, length, open.continued(length));
-            self.intervals.push(next);
-            if self.intervals.len() > MAX_INTERVALS {
+            let open = Interval::new(self.end, length, closed.continued(length));
+            if self.intervals.len() >= MAX_INTERVALS {
                 self.intervals = joined_pairs(&self.intervals);
                 self.length *= 2.0;
             }
+            self.intervals.push(open);
+            self.open(open);
+        } else {
+            self.keep_stretch();
         }
-        if let Some(open) = self.intervals.last_mut() {
-            open.push(position, values_s);
-            let value_s = values_s[N - 1];
-            if let Some((last_position, last_s)) = self.last {
-                let step_s = (value_s - last_s) - open.slope(N - 1) * (position - last_position);
-                open.jump_s = open.jump_s.max(step_s.abs());
+        let stretch = ((position - self.filling.start) * self.scale * STRETCHES).floor();
+        self.stretch_end = self.filling.start + self.filling.length * ((stretch + 1.0) / STRETCHES);
+    }
+
+    /// The stretch at hand is full.
+    fn keep_stretch(&mut self) {
+        if self.filling.count > 0.0 {
+            let lines = self.filling.tracks.map(|t| (t.left_s, t.right_s));
+            let empty = Interval::new(self.filling.start, self.filling.length, lines);
+            self.stretches.push(std::mem::replace(&mut self.filling, empty));
+        }
+    }
+
+    /// Add the stretches to the open interval, but for outliers.
+    fn close(&mut self) {
+        self.keep_stretch();
+        let Some(open) = self.intervals.last_mut() else { return };
+        let out = outlying(&self.stretches.iter().map(Interval::stretch).collect::<Vec<_>>());
+        for (stretch, out) in self.stretches.drain(..).zip(out) {
+            if !out {
+                open.add(&stretch);
             }
-            self.last = Some((position, value_s));
+            // Outliers are what is to be moved most.
+            open.jump_s = open.jump_s.max(stretch.jump_s);
         }
     }
 
     /// Fits of each track with all knots, then with every second one, and so on to a single line. None
     /// for fewer than two samples.
     pub(super) fn finish(mut self) -> Vec<[Option<Broken>; N]> {
-        let Some((last_position, _)) = self.last.filter(|(last, _)| *last > 0.0) else {
+        let last_position = self.last.0;
+        if last_position <= 0.0 {
             return Vec::new();
-        };
+        }
+        self.close();
         if let Some(open) = self.intervals.pop() {
             let f = (last_position - open.start) / open.length;
             match self.intervals.pop() {

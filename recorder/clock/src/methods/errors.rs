@@ -3,14 +3,10 @@
 use super::median;
 use super::points::Point;
 use crate::History;
+use crate::asymmetry::usual_sigma_s;
 
-/// Sigma of the usual asymmetry, as a share of the bound: paths whose fastest ways there and back differ
-/// as those of real machines do.
-const ASYMMETRY_SHARE: f64 = 0.2;
-/// What is left of it when the asymmetry is known from a calibration.
-const CALIBRATED_SHARE: f64 = 0.02;
-/// The same sigma where no round-trip time is known: as if the lowest were 2 ms, a Wi-Fi's.
-const UNKNOWN_ASYMMETRY_S: f64 = 200e-6;
+/// Bound that the usual asymmetry is reckoned from where no round-trip time is known: a Wi-Fi's.
+const UNKNOWN_BOUND_S: f64 = 1e-3;
 /// Sigma of a single offset of which nothing more is known.
 const UNKNOWN_OFFSET_S: f64 = 1e-3;
 /// How many blocks the residuals are averaged in: short enough to follow a clock that wanders within
@@ -39,9 +35,8 @@ impl Errors {
         let bound_s = lowest_s.map_or(f64::INFINITY, |lowest_s| {
             0.5 * (lowest_s.max(0.0) + history.reading.resolution_s) + known.unwrap_or(0.0).abs()
         });
-        let share = if known.is_some() { CALIBRATED_SHARE } else { ASYMMETRY_SHARE };
-        let asymmetry_sigma_s =
-            if bound_s.is_finite() { share * bound_s } else { UNKNOWN_ASYMMETRY_S * share / ASYMMETRY_SHARE };
+        let path_s = if bound_s.is_finite() { bound_s } else { UNKNOWN_BOUND_S };
+        let asymmetry_sigma_s = usual_sigma_s(path_s, known.is_some(), 0.0);
         Self { sigma_s: 0.0, asymmetry_sigma_s, bound_s }
     }
 
@@ -126,9 +121,9 @@ mod tests {
         residuals[3] = -0.004;
         let got = Errors::of_line(&points(10, Some(0.002)), &residuals, &History::default());
         assert!((got.bound_s - 0.005).abs() < 1e-12, "{got:?}");
-        assert!((got.asymmetry_sigma_s - 0.0002).abs() < 1e-12);
+        assert!((got.asymmetry_sigma_s - 0.0004).abs() < 1e-12);
         let blind = Errors::of_line(&points(10, None), &residuals, &History::default());
-        assert!(blind.bound_s.is_infinite() && blind.asymmetry_sigma_s == UNKNOWN_ASYMMETRY_S);
+        assert!(blind.bound_s.is_infinite() && blind.asymmetry_sigma_s > 0.0);
     }
 
     #[test]

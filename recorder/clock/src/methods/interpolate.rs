@@ -52,8 +52,9 @@ fn increasing(points: &[Point]) -> (Vec<Vec<Point>>, usize) {
         match runs.last_mut() {
             None => runs.push(vec![*point]),
             Some(run) => {
-                let Some(before) = run.last() else { continue };
-                let device_on = point.device_s > before.device_s;
+                let (Some(first), Some(before)) = (run.first(), run.last()) else { continue };
+                // As the curve will have it: relative to the first.
+                let device_on = point.device_s - first.device_s > before.device_s - first.device_s;
                 match (device_on, point.host_s() > before.host_s()) {
                     (true, true) => run.push(*point),
                     (false, true) if point.device_s < before.device_s => runs.push(vec![*point]),

@@ -3,9 +3,16 @@
 use crate::{Exchange, History, Measurement, best};
 
 /// Exchanges that leave within this time of one another are one burst ...
-const BURST_GAP_S: f64 = 1.0;
+const BURST_GAP_S: f64 = 0.5;
 /// ... as long as the burst is no longer than this.
 const BURST_LENGTH_S: f64 = 2.05;
+
+/// Times and offsets beyond 30 million years are no measurements: they have no digits left.
+const FARTHEST_S: f64 = 1e15;
+
+fn near(time_s: f64) -> bool {
+    time_s.abs() <= FARTHEST_S
+}
 
 /// One instant on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,13 +57,13 @@ impl Points {
         if history.exchanges.is_empty() {
             return Self::of_offsets(history);
         }
-        let points: Vec<_> = history.measurements().map(|m| point(&m, history)).collect();
+        let points: Vec<_> = history.measurements().filter(usable).map(|m| point(&m, history)).collect();
         Self { unusable: history.exchanges.len() - points.len(), points, blind: false }
     }
 
     fn of_offsets(history: &History) -> Self {
         let shift_s = asymmetry_s(history);
-        let usable = history.offsets.iter().filter(|o| o.device_time_s.is_finite() && o.offset_s.is_finite());
+        let usable = history.offsets.iter().filter(|o| near(o.device_time_s) && near(o.offset_s));
         let points: Vec<_> = usable
             .map(|o| Point {
                 device_s: o.device_time_s,
@@ -76,8 +83,8 @@ impl Points {
         let mut unusable = 0;
         for burst in bursts(&history.exchanges) {
             match best(burst, history.reading) {
-                Some(measurement) => points.push(point(&measurement, history)),
-                None => unusable += burst.len(),
+                Some(measurement) if usable(&measurement) => points.push(point(&measurement, history)),
+                _ => unusable += burst.len(),
             }
         }
         Self { points, unusable, blind: false }
@@ -94,6 +101,10 @@ impl Points {
 /// added to every measured offset.
 fn asymmetry_s(history: &History) -> f64 {
     history.known_asymmetry_s.filter(|b| b.is_finite()).unwrap_or(0.0)
+}
+
+fn usable(measurement: &Measurement) -> bool {
+    near(measurement.device_time_s) && near(measurement.offset_s)
 }
 
 fn point(measurement: &Measurement, history: &History) -> Point {

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use self::clean::{Clean, RESET_S, STALENESS_SIGMA_S, clean, continuous, host_s, median};
 use self::student::{Fit, Sample, ScalePrior};
+use crate::asymmetry::usual_sigma_s;
 use crate::{Assignment, ClockMap, Curve, Event, EventKind, History, Knot, Method, Offset, Piece, Shape};
 
 /// A clock that is read with the same readings all the time is the host's own.
@@ -202,14 +203,13 @@ fn mean_slope(shape: &Shape) -> f64 {
     }
 }
 
-/// Sigma of the asymmetry of a path: half the bound where round trips are known (paths whose way back
-/// waits for a poll are off by nearly all of it), otherwise a guess from how much the offsets scatter.
+/// Sigma of the asymmetry of a path: the usual one where round trips are known, otherwise a guess from how much the offsets scatter.
 fn expected_asymmetry_s(round_trip_s: Option<f64>, scale_us: f64, known: bool) -> f64 {
-    let sigma_s = match round_trip_s {
-        Some(round_trip_s) => 0.25 * round_trip_s.max(0.0),
+    let guess_s = match round_trip_s {
+        Some(round_trip_s) => return usual_sigma_s(0.5 * round_trip_s.max(0.0), known, 0.0),
         None => 50e-6f64.hypot(2.5e-6 * scale_us),
     };
-    if known { 0.2 * sigma_s } else { sigma_s }
+    if known { 0.2 * guess_s } else { guess_s }
 }
 
 fn event(a: &Piece, b: &Piece, margin_s: f64) -> Event {

@@ -118,6 +118,12 @@ pub(crate) enum Path {
     Lan,
     Usb,
     Wifi,
+    /// Delays without a sharp lower edge.
+    Gamma,
+    /// The way back is loaded.
+    OneWay,
+    /// The shortest way changes each few minutes.
+    Roam,
 }
 
 pub(crate) struct Network {
@@ -137,6 +143,15 @@ impl Network {
         match self.path {
             Path::Lan => Some(100e-6 + dice.exp(30e-6) + tail(0.005, 2e-3, dice)),
             Path::Usb => Some(125e-6 + 125e-6 * dice.unit() + dice.exp(60e-6) + tail(0.01, 3e-3, dice)),
+            Path::Gamma => {
+                Some(100e-6 + dice.exp(100e-6) + dice.exp(100e-6) + dice.exp(100e-6) + tail(0.01, 5e-3, dice))
+            }
+            Path::OneWay if to_device => Some(300e-6 + dice.exp(50e-6)),
+            Path::OneWay => Some(300e-6 + dice.exp(50e-6) + tail(0.8, 4e-3, dice)),
+            Path::Roam => {
+                let longer_s = if (at_s / 400.0) as i64 % 2 == 0 { 0.0 } else { 1e-3 };
+                Some(200e-6 + longer_s + dice.exp(100e-6) + tail(0.05, 5e-3, dice))
+            }
             Path::Wifi => {
                 while at_s > self.next_busy_s {
                     self.busy_until_s = self.next_busy_s + dice.exp(3.0);

@@ -12,6 +12,8 @@ const SHOCK: f64 = 36.0;
 const GAIN: f64 = 10.0;
 /// Fewer offsets than this are outliers, not a new level.
 const FEWEST: usize = 4;
+/// At either end of a recording fewer than this are doubted.
+const FEW: usize = 8;
 /// Frequency's random walk while looking: 1e-15 s^2/s^3, more than a phone's.
 const Q_US: f64 = 1e-3;
 const MOST: usize = 64;
@@ -95,8 +97,15 @@ fn take_back(samples: &[Sample], epochs: &[Range<usize>], stretches: &mut Vec<Ra
     let mut together: Vec<f64> = (0..stretches.len())
         .map(|i| if i == 0 || fixed(stretches, i) { f64::NEG_INFINITY } else { pair(stretches, i) })
         .collect();
+    // Congestion in which a recording begins or ends shows no return.
+    let doubt = |stretches: &[Range<usize>], i: usize| {
+        let (before, after) = (&stretches[i - 1], &stretches[i]);
+        let first = before.len() < FEW && epochs.iter().any(|e| e.start == before.start);
+        let last = after.len() < FEW && epochs.iter().any(|e| e.end == after.end);
+        if first || last { 3.0 } else { 1.0 }
+    };
     while let Some((gain, i)) = (1..stretches.len())
-        .map(|i| (alone[i - 1] + alone[i] - together[i], i))
+        .map(|i| ((alone[i - 1] + alone[i] - together[i]) / doubt(stretches, i), i))
         .min_by(|a, b| a.0.total_cmp(&b.0))
         && gain < GAIN
     {

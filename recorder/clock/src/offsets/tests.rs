@@ -81,7 +81,11 @@ fn report() {
     let first: u64 = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     for (crystal, path, length_s) in [
         (Crystal::Constant, Path::Lan, 600.0),
+        (Crystal::Pc, Path::Usb, 600.0),
         (Crystal::Pc, Path::Lan, 3600.0),
+        (Crystal::Pc, Path::Usb, 3600.0),
+        (Crystal::Pc, Path::Wifi, 3600.0),
+        (Crystal::Phone, Path::Usb, 600.0),
         (Crystal::Phone, Path::Lan, 10800.0),
         (Crystal::Phone, Path::Usb, 10800.0),
         (Crystal::Phone, Path::Wifi, 600.0),

@@ -44,12 +44,13 @@ impl State {
         let s = a + r;
         let innovation_s = measured.offset_s - self.offset_s;
         let (ka, kb) = (a / s, b / s);
-        // The determinant stays positive: a' = a r / s, b' = b r / s, c' = c - b b / s.
+        let (a, b, c) = (a * r / s, b * r / s, c - b * kb);
         Self {
             host_s: self.host_s,
             offset_s: self.offset_s + ka * innovation_s,
             frequency: (self.frequency + kb * innovation_s).clamp(-FASTEST, FASTEST),
-            p: (a * r / s, b * r / s, (c - b * kb).max(1e-24)),
+            // Exactly, the determinant stays positive; rounding must not change that.
+            p: (a, b, c.max(b * b / a * (1.0 + 1e-9)).max(1e-24)),
         }
     }
 }

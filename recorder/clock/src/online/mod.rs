@@ -8,12 +8,14 @@ mod filter;
 mod monotone;
 #[cfg(test)]
 mod tests;
+mod wander;
 mod wave;
 
 use std::collections::VecDeque;
 
 use self::filter::State;
 pub use self::monotone::Monotone;
+use self::wander::Wander;
 use self::wave::{Delays, Offset, Wave};
 use crate::{Estimate, Exchange, Reading};
 
@@ -23,6 +25,10 @@ const MEMORY: usize = 512;
 const CONTRADICTION: f64 = 25.0;
 /// Waves in a row that contradict the prediction, and each other, before the last is believed.
 const PATIENCE: usize = 4;
+/// Sigma of the interval's ends: this part of the lowest tenth of the round trips' spread ...
+const EDGE: f64 = 0.15;
+/// ... and, over their number, this part of half the lowest.
+const FEW: f64 = 1.5;
 /// Offsets can't be resolved better than this: timer readings.
 const FLOOR_S: f64 = 0.15e-6;
 
@@ -46,9 +52,9 @@ pub struct OnlineMap {
     exchanges: usize,
     /// After the newest wave.
     state: Option<State>,
-    /// Intensity of the frequency's walk, s^2/s^3, and how surprising the last waves were.
+    wander: Wander,
+    /// The intensity in use, s^2/s^3.
     q: f64,
-    surprise: f64,
     /// Waves that contradict the prediction and are not believed yet.
     held: Vec<Wave>,
     event: Option<Event>,
@@ -68,8 +74,8 @@ impl OnlineMap {
             waves: VecDeque::new(),
             exchanges: 0,
             state: None,
-            q: 1e-16,
-            surprise: 1.0,
+            wander: Wander::default(),
+            q: Wander::default().q(),
             held: Vec::new(),
             event: None,
             backwards: 0,
@@ -97,15 +103,14 @@ impl OnlineMap {
         // d offset / d device = f / (1 - f).
         let passed_s = device_passed_s / (1.0 - state.frequency);
         let host_time_s = device_time_s + (state.offset_s + passed_s * state.frequency);
-        let end_point_s = 0.05 * self.delays.scatter_s;
-        let variance_s2 = state.at(state.host_s + passed_s, self.q).p.0;
+        let end_point_s = 0.3 * self.delays.edge_s;
+        let variance_s2 = state.at(state.host_s + passed_s, self.q).p.0.max(0.0);
         let relative_s = variance_s2.sqrt().hypot(end_point_s).hypot(FLOOR_S);
         let bound_s = self.delays.fastest_s + 0.5 * self.resolution_s;
         Estimate {
             host_time_s,
             relative_s,
-            // Half the bound: ways back that wait for a poll are off by nearly all of it.
-            total_s: relative_s.hypot(0.5 * bound_s),
+            total_s: relative_s.hypot(crate::asymmetry::usual_sigma_s(bound_s, false, 0.0)),
             bound_s: bound_s + 4.0 * relative_s,
             flagged: !self.held.is_empty() || self.event.is_some_and(|e| e.waves_since < 2),
         }
@@ -125,6 +130,7 @@ impl OnlineMap {
         }
         self.backwards = 0;
         self.learn_delays(&wave);
+        self.judge(&wave);
         self.filter_again();
         let Some(state) = self.state else {
             self.restart(State::before(&self.measured(&wave, 0.0)), wave);
@@ -139,9 +145,11 @@ impl OnlineMap {
             event.waves_since += 1;
         }
         let margin_s = 5.0 * predicted.p.0.sqrt() + 20e-6 + self.resolution_s;
-        if wave.straddles(predicted.frequency, self.resolution_s) {
+        let patience = self.held.len() + 1 < PATIENCE;
+        let straddles = wave.straddles(predicted.frequency, self.resolution_s);
+        if straddles && patience {
             self.hold(wave);
-        } else if wave.excluding(predicted.offset_s, predicted.frequency, margin_s) >= 2 {
+        } else if !straddles && wave.excluding(predicted.offset_s, predicted.frequency, margin_s) >= 2 {
             // Whatever the delays were, two exchanges say that the clock is elsewhere.
             self.accept(&predicted, measured, wave);
         } else if g > CONTRADICTION && innovation_s.abs() > 0.75 * measured.width_s {
@@ -153,7 +161,7 @@ impl OnlineMap {
                     + 20e-6;
                 apart_s < allowed_s
             });
-            if confirmed || self.held.len() + 1 >= PATIENCE {
+            if confirmed || !patience {
                 let before = self.held.last().map(|held| self.measured(held, predicted.frequency));
                 if let (Some(at), true) = (before, confirmed) {
                     self.event = Some(Event { at, waves_since: 1 });
@@ -164,10 +172,9 @@ impl OnlineMap {
             }
         } else {
             self.held.clear();
-            self.adapt(g);
             self.exchanges += wave.len();
             self.waves.push_back(wave);
-            self.state = Some(predicted.with(&measured));
+            self.filter_again();
         }
     }
 
@@ -176,9 +183,6 @@ impl OnlineMap {
     }
 
     fn hold(&mut self, wave: Wave) {
-        if self.held.len() >= PATIENCE {
-            self.held.remove(0);
-        }
         self.held.push(wave);
     }
 
@@ -218,39 +222,47 @@ impl OnlineMap {
         }
         let mut sorted: Vec<f64> = self.round_trips_s.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        let fastest_s = 0.5 * sorted.first().copied().unwrap_or(0.0);
-        let scatter_s = 0.5 * sorted.get(sorted.len() / 2).copied().unwrap_or(0.0) - fastest_s;
-        self.delays = Delays { fastest_s, scatter_s };
+        let at = |i: usize| sorted.get(i).copied().unwrap_or(0.0);
+        let (fastest_s, n) = (0.5 * at(0), sorted.len().max(1));
+        // A sharp edge has many round trips just above the lowest; few round trips have not met the lowest.
+        let edge_s = EDGE * (at(n / 10) - at(0));
+        let edge_s = edge_s.hypot(FEW * fastest_s / n as f64);
+        self.delays = Delays { fastest_s, edge_s };
+    }
+
+    /// The state after the remembered waves, for a wander.
+    fn filtered(&self, base: State, q: f64) -> State {
+        self.waves.iter().fold(base, |state, wave| self.step(state, wave, q))
+    }
+
+    fn step(&self, state: State, wave: &Wave, q: f64) -> State {
+        let predicted = state.at(wave.host_s, q);
+        predicted.with(&self.measured(wave, predicted.frequency))
+    }
+
+    /// Choose the wander that has predicted best, this wave included.
+    fn judge(&mut self, wave: &Wave) {
+        let Some(base) = self.base else { return };
+        let mut wander = std::mem::take(&mut self.wander);
+        wander.judge(|q| {
+            let predicted = self.filtered(base, q).at(wave.host_s, q);
+            let measured = self.measured(wave, predicted.frequency);
+            (measured.offset_s - predicted.offset_s, predicted.p.0 + measured.variance_s2)
+        });
+        self.q = wander.q();
+        self.wander = wander;
     }
 
     /// The remembered waves once more, with what is known of the delays now.
     fn filter_again(&mut self) {
         let Some(mut state) = self.base else { return };
-        let step = |state: State, wave: &Wave, map: &Self| {
-            let predicted = state.at(wave.host_s, map.q);
-            predicted.with(&map.measured(wave, predicted.frequency))
-        };
         while self.exchanges > MEMORY
             && let Some(oldest) = self.waves.pop_front()
         {
             self.exchanges -= oldest.len();
-            state = step(state, &oldest, self);
+            state = self.step(state, &oldest, self.q);
         }
         self.base = Some(state);
-        for wave in &self.waves {
-            state = step(state, wave, self);
-        }
-        self.state = Some(state);
-    }
-
-    /// A clock that surprises wanders more than was thought.
-    fn adapt(&mut self, g: f64) {
-        self.surprise += 0.05 * (g.min(9.0) - self.surprise);
-        if self.surprise > 1.4 {
-            self.q *= 1.15;
-        } else if self.surprise < 1.0 {
-            self.q *= 0.97;
-        }
-        self.q = self.q.clamp(1e-18, 1e-12);
+        self.state = Some(self.filtered(state, self.q));
     }
 }

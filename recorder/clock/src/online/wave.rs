@@ -42,8 +42,8 @@ pub(super) struct Offset {
 pub(super) struct Delays {
     /// Half the lowest round-trip time.
     pub fastest_s: f64,
-    /// Half the median round-trip time, minus that.
-    pub scatter_s: f64,
+    /// By how much the interval's ends may be off.
+    pub edge_s: f64,
 }
 
 impl Wave {
@@ -83,7 +83,7 @@ impl Wave {
         }
         let margin_s = delays.fastest_s - 0.5 * resolution_s;
         let width_s = (hi_s - lo_s - 2.0 * margin_s).abs();
-        let edge_s = 0.05 * delays.scatter_s.max(1e-6);
+        let edge_s = delays.edge_s;
         let variance_s2 = width_s * width_s / 12.0
             + edge_s * edge_s
             + 1e-12

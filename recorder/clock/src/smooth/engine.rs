@@ -48,6 +48,8 @@ pub(super) struct Engine {
     pub edge_us: f64,
     /// The delays of both ways are distributed alike.
     alike: bool,
+    /// How differently the delays of both ways are distributed, 0 to 1.
+    pub unlike: f64,
 }
 
 impl Engine {
@@ -71,6 +73,7 @@ impl Engine {
             min_variance: 0.04,
             edge_us: 0.4,
             alike: false,
+            unlike: 0.0,
             waves,
         };
         engine.set_jumps();
@@ -229,6 +232,7 @@ impl Engine {
             if delays[0].len() > most {
                 most = delays[0].len();
                 self.alike = alike.is_some();
+                self.unlike = unlike(&delays);
                 if std::env::var("VG").is_ok() {
                     println!(
                         "round {round} growth {:?}",
@@ -436,6 +440,18 @@ fn symmetric_shift(delays: &[Vec<f64>; 2]) -> Option<(f64, f64)> {
     Some((0.5 * mean(&whole), 0.5 * error(&mean)))
 }
 
+/// How differently the delays of both ways are spread above their ends, 0 to 1.
+fn unlike(delays: &[Vec<f64>; 2]) -> f64 {
+    let above = |delays: &[f64]| {
+        let mut delays = delays.to_vec();
+        let low = quantile(&mut delays, 0.02);
+        [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7].map(|q| quantile(&mut delays, q) - low)
+    };
+    let (there, back) = (above(&delays[0]), above(&delays[1]));
+    let ratio = |(a, b): (&f64, &f64)| if a + b > 0.0 { (a - b).abs() / (a + b) } else { 0.0 };
+    there.iter().zip(&back).map(ratio).sum::<f64>() / there.len() as f64
+}
+
 /// End points of both directions.
 struct Edge {
     middle_us: f64,
@@ -444,7 +460,7 @@ struct Edge {
 }
 
 /// Exchanges of a block for the common end point, and for the shift.
-const MIDDLE_BLOCK: usize = 400;
+const MIDDLE_BLOCK: usize = 1200;
 const SHIFT_BLOCK: usize = 800;
 
 impl Edge {

@@ -3,9 +3,13 @@
 use super::delays::DelayLaw;
 use super::kalman::{Chain, Site, Smoother};
 
-/// Points of a wave's grid; odd.
-pub(super) const POINTS: usize = 121;
+/// Points of a wave's grid; a multiple of the lanes.
+const POINTS: usize = 120;
 const HALF: usize = POINTS / 2;
+/// Least standard deviation of a grid, in spacings.
+const COARSE: f64 = 0.5;
+/// Points that are taken at a time.
+const LANES: usize = 8;
 /// Points over one exchange with floored readings.
 const FLOOR_POINTS: usize = 97;
 /// Precision that a site has at least, per us^2.
@@ -27,15 +31,22 @@ pub(super) struct Edges {
 /// Likelihoods of all waves.
 #[derive(Debug, Default)]
 pub(super) struct Grids {
-    theta: Vec<f64>,
+    /// Around which theta each wave's grid lies, and by how much its points are off: single precision
+    /// serves, and takes twice as many at a time.
+    center: Vec<f64>,
+    offset: Vec<f32>,
     /// Log likelihood with the log of the integration weight, below its maximum.
-    log_like: Vec<f64>,
+    log_like: Vec<f32>,
+    /// Least standard deviation that the points resolve, per distance from the centre.
+    coarseness: Vec<f64>,
 }
 
 impl Grids {
     pub fn clear(&mut self) {
-        self.theta.clear();
+        self.center.clear();
+        self.offset.clear();
         self.log_like.clear();
+        self.coarseness.clear();
     }
 
     /// Add the next wave: a grid around `center_us`, fine within `sd_us`.
@@ -50,65 +61,95 @@ impl Grids {
         let width = high - low;
         let s0 = (2.0 * sd_us).min(0.25 * width).max(1e-3);
         let center = center_us.clamp(low, high);
-        let base = self.theta.len();
         let from = 0.08 * s0;
-        let ratio = (width / from).max(1.0001).powf(1.0 / (HALF - 1) as f64);
-        self.theta.resize(base + POINTS, center);
+        // Far from where theta can be, points would be wasted.
+        let reach = width.min(1000.0 + 200.0 * sd_us).max(2.0 * from);
+        let ratio = (reach / from).max(1.0001).powf(1.0 / (HALF - 1) as f64);
+        self.coarseness.push(COARSE * (ratio - 1.0));
+        let mut theta = [center; POINTS];
         let mut offset = from;
         for i in 1..=HALF {
-            self.theta[base + HALF + i] = center + offset;
-            self.theta[base + HALF - i] = center - offset;
+            if i < HALF {
+                theta[HALF + i] = center + offset;
+            }
+            theta[HALF - i] = center - offset;
             offset *= ratio;
         }
-        self.log_like.resize(base + POINTS, 0.0);
-        let theta = &self.theta[base..];
-        let like = &mut self.log_like[base..];
+        let mut like = [0.0; POINTS];
         if step_us > 0.0 {
             for e in edges {
-                add_floored(theta, like, *e, laws, step_us);
+                add_floored(&theta, &mut like, *e, laws, step_us);
             }
         } else {
             for e in edges {
-                for (l, &t) in like.iter_mut().zip(theta) {
+                for (l, &t) in like.iter_mut().zip(&theta) {
                     *l += laws[0].log_density(t - e.low_us) + laws[1].log_density(e.high_us - t);
                 }
             }
         }
         let best = like.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (i, l) in like.iter_mut().enumerate() {
+        self.center.push(center);
+        self.offset.extend(theta.iter().map(|t| (t - center) as f32));
+        self.log_like.extend(like.iter().enumerate().map(|(i, l)| {
             let width = 0.5 * (theta[(i + 1).min(POINTS - 1)] - theta[i.saturating_sub(1)]);
-            *l += width.ln() - best;
-        }
+            (width.ln() + l - best) as f32
+        }));
     }
 
     /// Log of the integral, mean and variance of the wave's likelihood times a Gaussian with precision
     /// `tau` and mean `mean` (`tau` 0: of the likelihood alone).
     fn moments(&self, wave: usize, mean: f64, tau: f64) -> (f64, f64, f64) {
-        let theta = &self.theta[wave * POINTS..][..POINTS];
+        let offset = &self.offset[wave * POINTS..][..POINTS];
         let like = &self.log_like[wave * POINTS..][..POINTS];
-        let mut exponents = [0.0; POINTS];
-        let mut best = f64::NEG_INFINITY;
-        for ((e, &t), &l) in exponents.iter_mut().zip(theta).zip(like) {
-            let d = t - mean;
-            *e = l - 0.5 * tau * d * d;
-            best = if *e > best { *e } else { best };
-        }
-        let origin = theta[HALF];
-        let (mut s0, mut s1, mut s2) = (0.0, 0.0, 0.0);
-        for (&e, &t) in exponents.iter().zip(theta) {
-            let e = e - best;
-            if e > -32.0 {
-                let w = e.exp();
-                let d = t - origin;
-                s0 += w;
-                s1 += w * d;
-                s2 += w * d * d;
+        let center = self.center[wave];
+        let (shift, weight) = ((mean - center) as f32, (0.5 * tau) as f32);
+        let mut exponents = [0.0f32; POINTS];
+        let mut best = [f32::NEG_INFINITY; LANES];
+        let all =
+            exponents.chunks_exact_mut(LANES).zip(offset.chunks_exact(LANES)).zip(like.chunks_exact(LANES));
+        for ((e, t), l) in all {
+            for i in 0..LANES {
+                let d = t[i] - shift;
+                e[i] = l[i] - weight * d * d;
+                best[i] = if e[i] > best[i] { e[i] } else { best[i] };
             }
         }
+        let best = best.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let (mut s0, mut s1, mut s2) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+        for (e, d) in exponents.chunks_exact(LANES).zip(offset.chunks_exact(LANES)) {
+            for i in 0..LANES {
+                let w = exp_negative(e[i] - best);
+                s0[i] += w;
+                s1[i] += w * d[i];
+                s2[i] += w * d[i] * d[i];
+            }
+        }
+        let sum = |s: [f32; LANES]| s.into_iter().map(f64::from).sum::<f64>();
+        let (s0, s1, s2) = (sum(s0), sum(s1), sum(s2));
         let m = s1 / s0;
         let log_norm = if tau > 0.0 { 0.5 * (tau / std::f64::consts::TAU).ln() } else { 0.0 };
-        (best + s0.ln() + log_norm, origin + m, (s2 / s0 - m * m).max(0.0))
+        // No finer than the grid is there: a peak between two points must not pass for certainty.
+        let finest = (self.coarseness[wave] * m).powi(2);
+        (f64::from(best) + s0.ln() + log_norm, center + m, (s2 / s0 - m * m).max(finest))
     }
+}
+
+/// `exp(x)` for `x <= 0` to 6 digits, 0 far below; branchless, so that it can be vectorized.
+#[inline]
+fn exp_negative(x: f32) -> f32 {
+    // Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    let t = x.max(-80.0) * std::f32::consts::LOG2_E;
+    let whole = t + ROUND;
+    let f = t - (whole - ROUND);
+    // Taylor series of 2^f for |f| <= 1/2.
+    let p = 1.333_355_8e-3;
+    let p = p * f + 9.618_129e-3;
+    let p = p * f + 5.550_411e-2;
+    let p = p * f + 0.240_226_5;
+    let p = p * f + std::f32::consts::LN_2;
+    let p = p * f + 1.0;
+    f32::from_bits(p.to_bits().wrapping_add(whole.to_bits() << 23))
 }
 
 /// Add the log likelihood of an exchange whose device reading was floored: the exact likelihood

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::waves::Waves;
+use crate::asymmetry::usual_sigma_s;
 use crate::{Assignment, ClockMap, Curve, Event, EventKind, Knot, Method, Piece, Shape};
 
 /// Error of reading and storing time stamps that is always there, in seconds.
@@ -100,7 +101,7 @@ fn piece(engine: &Engine, from: usize, to: usize, half_us: f64) -> Piece {
         host_span_s: (host(from), host(to - 1)),
         shape: Shape::Curve(Curve { device_ref_s: epoch.device_ref_s, host_ref_s: epoch.host_ref_s, knots }),
         sigma_s: STAMP_SIGMA_S,
-        asymmetry_sigma_s: 0.2 * bound_s,
+        asymmetry_sigma_s: usual_sigma_s(bound_s, waves.asymmetry_known, engine.unlike),
         bound_s,
     }
 }
@@ -179,7 +180,7 @@ pub(super) fn few(waves: &Waves) -> ClockMap {
                 knots,
             }),
             sigma_s: STAMP_SIGMA_S,
-            asymmetry_sigma_s: 0.2 * half_s,
+            asymmetry_sigma_s: usual_sigma_s(half_s, waves.asymmetry_known, 0.0),
             bound_s: half_s,
         });
         from = to;

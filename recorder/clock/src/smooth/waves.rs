@@ -61,6 +61,8 @@ pub(super) struct Waves {
     pub min_rtt_us: f64,
     /// Step of the readings.
     pub step_us: f64,
+    /// The asymmetry of the path was given.
+    pub asymmetry_known: bool,
     /// Waves left out because the clock was stepped inside.
     pub straddling: usize,
 }
@@ -83,6 +85,7 @@ impl Waves {
             slope: 0.0,
             min_rtt_us: f64::INFINITY,
             step_us,
+            asymmetry_known: history.known_asymmetry_s.is_some(),
             straddling: 0,
         };
         let rtt = |e: &Exchange| (e.t3_s - e.t0_s) - (e.t2_s - e.t1_s);
@@ -120,7 +123,7 @@ impl Waves {
             let epoch = out.epochs.len() - 1;
             let Epoch { device_ref_s, host_ref_s } = out.epochs[epoch];
             let first = out.probes.len();
-            let shift_us = 0.5 * step_us + asymmetry_s * 1e6;
+            let shift_us = 0.5 * step_us - asymmetry_s * 1e6;
             for e in group {
                 let there = (e.t0_s - host_ref_s) - (e.t1_s - device_ref_s);
                 let back = (e.t3_s - host_ref_s) - (e.t2_s - device_ref_s);
