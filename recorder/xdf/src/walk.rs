@@ -98,7 +98,7 @@ pub(crate) fn walk_text(
     begin: u64,
     limit: u64,
     count: u64,
-    visit: &mut dyn FnMut(usize, u64),
+    visit: &mut impl FnMut(usize, u64),
 ) -> io::Result<Walk> {
     let limit = limit.min(window.size());
     let mut walk = Walk { samples: 0, end: begin, solid: (0, begin), stop: Stop::Count };
@@ -137,7 +137,7 @@ pub(crate) fn walk_text(
 pub(crate) fn text_sample_end(
     bytes: &[u8],
     channels: usize,
-    visit: &mut dyn FnMut(usize, u64),
+    visit: &mut impl FnMut(usize, u64),
 ) -> Result<usize, Stop> {
     let mut at = match bytes.first() {
         Some(0) => FLAG_BYTES,
@@ -147,6 +147,11 @@ pub(crate) fn text_sample_end(
     };
     if at > bytes.len() {
         return Err(Stop::Limit);
+    }
+    if channels == 1 {
+        let end = text_end(bytes, at)?;
+        visit(0, (end - at) as u64);
+        return Ok(end);
     }
     // Sizes are told when all texts are known to be there.
     let texts_at = at;
@@ -165,6 +170,12 @@ pub(crate) fn text_sample_end(
 /// Where the text at `at` ends, if all of it is there.
 #[inline]
 fn text_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    // Nearly all texts are short.
+    if let [1, size, rest @ ..] = &bytes[at..]
+        && usize::from(*size) <= rest.len()
+    {
+        return Ok(at + 2 + usize::from(*size));
+    }
     match varlen::read(&bytes[at..]) {
         Varlen::Value { value, used } => usize::try_from(value)
             .ok()
@@ -182,7 +193,7 @@ fn text_sample(
     channels: usize,
     begin: u64,
     limit: u64,
-    visit: &mut dyn FnMut(usize, u64),
+    visit: &mut impl FnMut(usize, u64),
 ) -> io::Result<Result<u64, Stop>> {
     let flag = match window.until(begin, FLAG_BYTES, limit)?.first() {
         Some(&flag) if begin < limit => flag,
@@ -239,6 +250,9 @@ pub(crate) fn text_at<'w>(
 /// The text at the start of `bytes`, and what follows it; for samples that are known to be whole.
 #[inline]
 pub(crate) fn text_in(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let [1, size, rest @ ..] = bytes {
+        return rest.split_at_checked(usize::from(*size));
+    }
     match varlen::read(bytes) {
         Varlen::Value { value, used } => bytes[used..].split_at_checked(usize::try_from(value).ok()?),
         Varlen::Cut { .. } | Varlen::Bad { .. } => None,

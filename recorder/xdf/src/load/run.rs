@@ -28,6 +28,8 @@ pub(crate) struct Run<'s> {
     pub(super) current: Option<Open>,
     /// Samples that may still come, as the chunks' heads say.
     claimed: u64,
+    /// All chunks were walked through before and are as they say.
+    pub(crate) checked: bool,
     pub(crate) clock: StampClock,
     pub(crate) damage: DamageList,
     /// Bytes of samples that are behind.
@@ -73,6 +75,7 @@ impl<'s> Run<'s> {
             near_next: 0,
             current: None,
             claimed: chunks.iter().map(|chunk| u64::from(chunk.samples)).sum(),
+            checked: false,
             clock: StampClock::new(last_s, layout.interval_s),
             damage: DamageList::default(),
             done_bytes: 0,
@@ -128,6 +131,7 @@ impl<'s> Run<'s> {
             let (way, left) = match self.shape(&chunk)? {
                 Shape::Stamped => (Way::Even { stamped: true }, u64::from(chunk.samples)),
                 Shape::First => (Way::Even { stamped: false }, u64::from(chunk.samples)),
+                Shape::Mixed if self.checked => (Way::Checked, u64::from(chunk.samples)),
                 Shape::Mixed => (Way::Checked, self.check(&chunk)?),
             };
             self.current = Some(Open { chunk, way, at, left });

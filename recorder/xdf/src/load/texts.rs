@@ -10,9 +10,11 @@ use super::rows::stride;
 use super::run::{Open, Run};
 
 impl Run<'_> {
-    /// Bytes of all texts of each channel, and of their sizes.
-    pub(crate) fn measure_text(&mut self) -> Result<Vec<usize>, LoadError> {
+    /// Bytes of all texts of each channel and of their sizes; and whether every chunk is exactly what
+    /// its head says.
+    pub(crate) fn measure_text(&mut self) -> Result<(Vec<usize>, bool), LoadError> {
         let mut bytes = vec![0; self.layout.channels];
+        let mut exact = true;
         for chunk in self.chunks {
             self.look_ahead();
             self.next += 1;
@@ -20,10 +22,11 @@ impl Run<'_> {
             self.bytes(offset, FLAG_BYTES)?;
             let (channels, samples) = (self.layout.channels, u64::from(chunk.samples));
             let mut add = |channel: usize, size: u64| bytes[channel] += size as usize;
-            walk::walk_text(&mut self.window, channels, offset, chunk.end(), samples, &mut add)
+            let walk = walk::walk_text(&mut self.window, channels, offset, chunk.end(), samples, &mut add)
                 .map_err(|source| LoadError::Io { offset, source })?;
+            exact &= walk.samples == samples && walk.end == chunk.end();
         }
-        Ok(bytes)
+        Ok((bytes, exact))
     }
 
     /// Adds texts until there are `samples` of them, about `text_bytes` bytes, or no more.
