@@ -1,5 +1,5 @@
 //! Files for the tests, made with the recorder's own encoder, and what must be read from them.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "tests; each test file uses a part")]
 
 use lockstep_xdf::{
     ChannelFormat, Columns, Damage, DamageReason, SampleBlock, SampleEncoder, Scan, Selection, StreamData,
@@ -152,10 +152,10 @@ pub fn read(bytes: &[u8]) -> (Scan, Vec<StreamData>) {
     (scan, one)
 }
 
-fn read_blocks(bytes: &Vec<u8>, scan: &Scan, index: usize) -> StreamData {
+fn read_blocks(bytes: &[u8], scan: &Scan, index: usize) -> StreamData {
     let stream = &scan.streams[index];
     let mut all = StreamData::empty(stream.info.format, stream.info.channel_count);
-    let mut blocks = scan.blocks(bytes, index, Selection::default());
+    let mut blocks = scan.blocks(&bytes, index, Selection::default());
     while let Some(block) = blocks.next_block().unwrap() {
         assert_eq!(block.first_sample, all.time_stamps_s.len() as u64);
         all.time_stamps_s.extend_from_slice(&block.data.time_stamps_s);
