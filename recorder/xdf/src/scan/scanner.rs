@@ -77,6 +77,13 @@ impl<'a> Scanner<'a> {
             && self.sane(&head, offset, end)?
             && self.plausible(end, MAX_UNKNOWN_IN_A_ROW)?
         {
+            // A damaged head, whose length leads to another chunk by chance.
+            if self.is_unknown(&head)
+                && let Some(next) = self.search_until(offset + 1, end)?
+            {
+                self.report(offset, next - offset, DamageReason::NotAChunk, None);
+                return Ok(next);
+            }
             self.accept(offset, &head, end)?;
             return Ok(end);
         }
@@ -89,6 +96,14 @@ impl<'a> Scanner<'a> {
 
     pub(super) fn stream_of(&self, head: &Head) -> Option<usize> {
         self.latest.get(&head.stream_id?).copied()
+    }
+
+    /// Whether its kind or its stream is not known.
+    fn is_unknown(&self, head: &Head) -> bool {
+        head.tag().is_none()
+            || (head.stream_id.is_some()
+                && head.tag() != Some(Tag::StreamHeader)
+                && self.stream_of(head).is_none())
     }
 
     pub(super) fn layout_of(&self, head: &Head) -> Option<SampleLayout> {

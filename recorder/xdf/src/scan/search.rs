@@ -22,22 +22,31 @@ const START_BYTES: usize = 9 + 2;
 impl Scanner<'_> {
     /// Where the first chunk from `from` on begins, or `None` if there is none.
     pub(super) fn search(&mut self, from: u64) -> io::Result<Option<u64>> {
-        let mut block = vec![0; BLOCK_BYTES];
+        self.search_until(from, self.size)
+    }
+
+    /// Where the first chunk from `from` on and before `to` begins.
+    pub(super) fn search_until(&mut self, from: u64, to: u64) -> io::Result<Option<u64>> {
+        let mut block =
+            vec![0; BLOCK_BYTES.min(usize::try_from(self.size - from.min(self.size)).unwrap_or(usize::MAX))];
         let mut begin = from;
         // A chunk that the end of the file cuts, in case there is nothing better.
         let mut torn = None;
-        while begin < self.size {
+        while begin < to {
             let filled = read_full(self.source, begin, &mut block)?;
             let bytes = &block[..filled];
             for at in 0..filled.min(BLOCK_BYTES - START_BYTES) {
+                let offset = begin + at as u64;
+                if offset >= to {
+                    return Ok(torn);
+                }
                 if !begins_like_chunk(&bytes[at..]) {
                     continue;
                 }
-                let offset = begin + at as u64;
                 match self.candidate(offset)? {
                     Candidate::Chunk => return Ok(Some(offset)),
-                    Candidate::Torn => torn = torn.or(Some(offset)),
-                    Candidate::No => {}
+                    Candidate::Torn if to == self.size => torn = torn.or(Some(offset)),
+                    Candidate::Torn | Candidate::No => {}
                 }
             }
             if filled < BLOCK_BYTES {
