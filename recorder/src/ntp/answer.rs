@@ -28,7 +28,7 @@ pub enum Kiss {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// A kiss-o'-death packet.
-    #[error("refuses to answer (kiss code {code:?})")]
+    #[error("sends no time but the kiss code {code:?}")]
     Kiss {
         /// What it asks for.
         kiss: Kiss,
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(of(kiss(b"DENY")), Kiss::Deny);
         assert_eq!(of(kiss(b"RSTR")), Kiss::Deny);
         assert_eq!(of(kiss(b"INIT")), Kiss::Other);
-        assert_eq!(kiss(b"RATE").to_string(), "refuses to answer (kiss code \"RATE\")");
+        assert_eq!(kiss(b"RATE").to_string(), "sends no time but the kiss code \"RATE\"");
         assert!(refused(|p| p.leap = 3).contains("leap indicator 3"));
         assert!(refused(|p| p.stratum = 16).contains("stratum 16"));
         assert!(refused(|p| p.transmit = 0).contains("zero"));

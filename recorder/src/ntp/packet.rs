@@ -97,12 +97,12 @@ impl Packet {
     /// code (stratum 0), otherwise four numbers, which is the address of an IPv4 server that is
     /// followed, or a part of a hash of an IPv6 one.
     pub fn reference_text(&self) -> String {
-        if self.stratum > 1 {
+        let length = self.reference_id.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+        let letters = &self.reference_id[..length];
+        if self.stratum > 1 || !letters.iter().all(u8::is_ascii_graphic) {
             return std::net::Ipv4Addr::from(self.reference_id).to_string();
         }
-        let letters = self.reference_id.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-        let shown = |b: &u8| if b.is_ascii_graphic() { char::from(*b) } else { '.' };
-        self.reference_id[..letters].iter().map(shown).collect()
+        letters.iter().map(|&b| char::from(b)).collect()
     }
 
     /// Precision of the server's clock in seconds, at most 1 s.
@@ -168,7 +168,8 @@ mod tests {
         let with = |stratum, reference_id| Packet { stratum, reference_id, ..Packet::default() };
         assert_eq!(with(1, *b"GPS\0").reference_text(), "GPS");
         assert_eq!(with(0, *b"RATE").reference_text(), "RATE");
-        assert_eq!(with(1, [0, 7, b'X', 0]).reference_text(), "..X");
+        // chrony's own clock.
+        assert_eq!(with(1, [127, 127, 1, 1]).reference_text(), "127.127.1.1");
         assert_eq!(with(2, [192, 0, 2, 1]).reference_text(), "192.0.2.1");
         assert_eq!(with(1, [0; 4]).reference_text(), "");
     }
