@@ -20,14 +20,14 @@ def unix_s(stamp):
 
 
 recording, _ = pyxdf.load_xdf(sys.argv[1], synchronize_clocks=False, dejitter_timestamps=False)
-exchanges = next(s for s in recording if s["info"]["type"][0] == "ClockExchange")
+exchanges = next(s for s in recording if s["info"]["name"][0] == "ntp")
 desc = exchanges["info"]["desc"][0]
 clock, server = desc["clock"][0], desc["ntp"][0]
 with open(sys.argv[2], encoding="utf-8", newline="") as file:
     facts = json.loads(file.readline().removeprefix("# "))
     rows = list(csv.DictReader(file))
 
-expect(exchanges["info"]["name"][0] == "ntp", "it is named ntp")
+expect(exchanges["info"]["type"][0] == "ClockExchange", "it is a stream of exchanges")
 expect((clock["domain"][0], clock["stamp"][0]) == ("unix", "exact"), f"clock: {clock}")
 expect(float(clock["resolution_s"][0]) == 2.0**-32, f"clock: {clock}")
 expect(server["server"][0].startswith("127.0.0.1:"), f"server: {server}")

@@ -91,12 +91,10 @@ pub fn judge(packet: &Packet, t0_ns: i64, t3_ns: i64, near_unix_s: f64) -> Resul
     if round_trip_s < 0.0 || !(0.0..=most_s).contains(&held_s) {
         return Err(Refusal::Impossible { held_s, round_trip_s });
     }
-    Ok(Exchange {
-        t0_s: seconds(t0_ns),
-        t1_s: unix_s(packet.receive, near_unix_s),
-        t2_s: unix_s(packet.transmit, near_unix_s),
-        t3_s: seconds(t3_ns),
-    })
+    let t1_s = unix_s(packet.receive, near_unix_s);
+    // In the era of t1, or in the next when it began in between.
+    let t2_s = unix_s(packet.transmit, t1_s);
+    Ok(Exchange { t0_s: seconds(t0_ns), t1_s, t2_s, t3_s: seconds(t3_ns) })
 }
 
 #[cfg(test)]

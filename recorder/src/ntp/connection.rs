@@ -18,7 +18,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// How long to wait before looking whether it is to stop.
 const SLICE: Duration = Duration::from_millis(10);
 /// How long the burst at the stop may take.
-const LAST_BURST: Duration = Duration::from_millis(60);
+const LAST_BURST: Duration = Duration::from_millis(50);
 /// Room for a packet. Extensions are cut off and not missed.
 const BUFFER_BYTES: usize = 512;
 

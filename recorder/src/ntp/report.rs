@@ -23,7 +23,7 @@ use crate::recording::state::State;
 const READING: Reading = Reading { resolution_s: 1.0 / UNITS_PER_S, stamp: Stamp::Exact };
 /// How far this machine's UTC is from the master clock is written again after this time...
 const HOST_CLOCK_S: f64 = 300.0;
-/// ... or when it has changed by this much.
+/// ... or when it has changed by this much, and by more than can be an error.
 const HOST_CLOCK_CHANGE_S: f64 = 0.001;
 
 /// Writes into the recording.
@@ -37,13 +37,23 @@ pub struct Report {
     told: Option<(SocketAddr, Packet)>,
     /// When and what was last told of this machine's UTC.
     host_clock: Option<(f64, f64)>,
+    /// What was measured of it since, and is not news.
+    untold_host_clock: Option<Value>,
     measured: bool,
 }
 
 impl Report {
     /// Nothing is written yet.
     pub fn new(source: Arc<SourceIntake>, server: Server) -> Self {
-        Self { source, server, clock: None, told: None, host_clock: None, measured: false }
+        Self {
+            source,
+            server,
+            clock: None,
+            told: None,
+            host_clock: None,
+            untold_host_clock: None,
+            measured: false,
+        }
     }
 
     /// Whether there ever was an exchange.
@@ -89,7 +99,7 @@ impl Report {
             drop(self.source.push_exchanges(clock, exchanges));
             self.measured = true;
         }
-        self.tell_host_clock(exchanges, false);
+        self.see_host_clock(exchanges);
         let reference = packet.reference_text();
         let reason = format!("from {address}, stratum {}, reference {reference}", packet.stratum);
         self.state(State::Streaming, &reason);
@@ -106,10 +116,12 @@ impl Report {
         self.source.log(Level::Warning, text);
     }
 
-    /// It ends; `last` are the exchanges of the end.
-    pub fn end(&mut self, last: &[Exchange], counts: &Counts) {
+    /// It ends.
+    pub fn end(&mut self, counts: &Counts) {
         self.add_clock(None);
-        self.tell_host_clock(last, true);
+        if let Some(details) = self.untold_host_clock.take() {
+            self.event("host_clock", &details);
+        }
         let mut details = json!(counts);
         if let Some((address, packet)) = self.told {
             details["server"] = self.server_json(address, &packet);
@@ -153,26 +165,30 @@ impl Report {
     }
 
     /// How far the UTC of this machine is from the master clock: other programs stamp with it.
-    fn tell_host_clock(&mut self, exchanges: &[Exchange], always: bool) {
+    fn see_host_clock(&mut self, exchanges: &[Exchange]) {
         let Some(measured) = best(exchanges, READING) else { return };
         let (monotonic_ns, utc_ns) = monotonic_and_utc_ns();
         let utc_minus_recorder_s = utc_ns.saturating_sub(monotonic_ns) as f64 / 1e9;
         let ahead_s = utc_minus_recorder_s + measured.offset_s;
         let now_s = monotonic_s();
         let news = self.host_clock.is_none_or(|(told_s, told)| {
-            now_s - told_s >= HOST_CLOCK_S || (ahead_s - told).abs() >= HOST_CLOCK_CHANGE_S
+            let change_s = (ahead_s - told).abs();
+            now_s - told_s >= HOST_CLOCK_S || change_s >= HOST_CLOCK_CHANGE_S.max(measured.bound_s)
         });
-        if !(news || always) {
-            return;
-        }
-        self.host_clock = Some((now_s, ahead_s));
         let details = json!({
+            "recorder_time_s": measured.device_time_s + measured.offset_s,
             "host_utc_minus_master_s": ahead_s,
             "bound_s": measured.bound_s,
             "round_trip_s": measured.round_trip_s,
             "host_utc_minus_recorder_s": utc_minus_recorder_s,
         });
-        self.event("host_clock", &details);
+        if news {
+            self.host_clock = Some((now_s, ahead_s));
+            self.untold_host_clock = None;
+            self.event("host_clock", &details);
+        } else {
+            self.untold_host_clock = Some(details);
+        }
     }
 
     fn state(&self, state: State, reason: &str) {
