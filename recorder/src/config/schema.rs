@@ -206,7 +206,7 @@ pub struct Clock {
     /// Exchanges in a burst; the one with the lowest round-trip time becomes the clock offset.
     #[schemars(range(min = 1, max = 64))]
     pub probes: u32,
-    /// Master clock, an SNTP server as "ntp.example.org", "192.168.1.1:1123" or "[2001:db8::1]": this
+    /// Master clock, an SNTP server as "ntp.example.org", "192.168.1.1:1123" or `"[2001:db8::1]"`: this
     /// machine's exchanges with it are recorded as a clock of its own, so that recordings of several
     /// machines can be put on one time axis. When it is not set, there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
