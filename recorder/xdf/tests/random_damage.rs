@@ -1,6 +1,8 @@
 //! Whatever happens to the bytes: no panic, the ways of reading agree, and what was not touched is
 //! kept.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod common;
 
 use common::{Spec, file, irregular, read, regular, right_samples};
