@@ -25,8 +25,9 @@ pub struct History {
     /// The offsets are cached values that were stamped when they were read, not when they were
     /// measured: what LabRecorder writes.
     pub stale_stamps: bool,
-    /// Half of (minimum delay to the device minus minimum delay back), where it is known from a
-    /// calibration; it is taken off every offset. 0: unknown, and counted as error.
+    /// Half of (minimum delay to the device minus minimum delay back), where it is known, from a
+    /// calibration; it is added to every offset. `Some(0.0)` says that the path is known to be
+    /// symmetric; `None` that nothing is known: the usual asymmetry is then counted as error.
     pub known_asymmetry_s: Option<f64>,
 }
 

@@ -11,14 +11,25 @@
 //! samples of a stream on it.
 #![forbid(unsafe_code)]
 
+mod asymmetry;
+pub mod compat;
+mod dejitter;
 mod exchange;
 mod history;
 mod map;
 mod method;
+mod methods;
+mod offsets;
+mod online;
 mod place;
+mod smooth;
 
+pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};
 pub use map::{Assignment, ClockMap, Curve, Estimate, Knot, Piece, Shape};
 pub use method::{Event, EventKind, Method, fit};
-pub use place::{Placement, Range, Survey};
+pub use methods::{RobustOptions, fit_robust};
+pub use offsets::smooth_offsets;
+pub use online::{Monotone, OnlineMap};
+pub use place::{Around, Placement, Range, Survey};

@@ -33,6 +33,10 @@ pub struct Knot {
     pub slope: f64,
     /// Variance of `y_s`, in s^2.
     pub variance_s2: f64,
+    /// Covariance of `y_s` and `slope`, in s.
+    pub covariance_s: f64,
+    /// Variance of `slope`: with the covariance, what grows beyond the ends.
+    pub slope_variance: f64,
     /// Intensity of the frequency's random walk towards the next knot, in s^2/s^3: the error between
     /// and beyond knots.
     pub noise_s2_per_s3: f64,
@@ -202,8 +206,10 @@ impl Curve {
         let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
         let beyond = |knot: &Knot| {
             let dt_s = x_s - knot.x_s;
-            let variance_s2 = knot.variance_s2 + knot.noise_s2_per_s3 * dt_s.abs().powi(3) / 3.0;
-            (knot.y_s + knot.slope * dt_s, variance_s2)
+            let variance_s2 = knot.variance_s2
+                + dt_s * (2.0 * knot.covariance_s + dt_s * knot.slope_variance)
+                + knot.noise_s2_per_s3 * dt_s.abs().powi(3) / 3.0;
+            (knot.y_s + knot.slope * dt_s, variance_s2.max(knot.variance_s2))
         };
         let (Some(a), Some(b)) = (after.checked_sub(1).map(|i| &self.knots[i]), self.knots.get(after)) else {
             // Before the first knot or after the last.

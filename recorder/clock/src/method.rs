@@ -1,6 +1,6 @@
 //! The methods, and the choice between them.
 
-use crate::{ClockMap, History};
+use crate::{ClockMap, History, methods};
 
 /// How a clock map is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +67,13 @@ pub struct Event {
 
 /// Estimate the map of a clock.
 pub fn fit(method: Method, history: &History) -> ClockMap {
-    let _ = history;
-    ClockMap::identity(method)
+    match method {
+        Method::None => ClockMap::identity(method),
+        Method::Last => methods::last(history),
+        Method::Mean => methods::mean(history),
+        Method::Linear => methods::linear(history),
+        Method::Robust => methods::fit_robust(history, &methods::RobustOptions::default()),
+        Method::Interpolate => methods::interpolate(history),
+        Method::Smooth => crate::smooth::fit(history),
+    }
 }

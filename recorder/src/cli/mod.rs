@@ -3,6 +3,7 @@
 
 mod demo;
 mod exit;
+mod export;
 mod info;
 mod plugins;
 mod record;
@@ -57,6 +58,9 @@ enum Command {
     /// Show what is in a recording
     #[command(after_help = EXIT_CODES)]
     Info(info::InfoArgs),
+    /// Write tables: each stream on one time axis, with the error of each sample
+    #[command(after_help = EXIT_CODES)]
+    Export(export::ExportArgs),
     /// Record simulated devices for 10 s into the current folder
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Plugins(args) => plugins::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema => {
             crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));

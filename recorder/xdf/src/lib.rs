@@ -22,7 +22,9 @@
 //! What to use for what:
 //! - write: [`SampleEncoder`] gathers samples, the functions of [`encode`] append whole chunks,
 //!   [`StreamInfo`] and [`StreamFooter`] make the XML;
-//! - read: [`ChunkReader`] over any [`std::io::Read`], or [`next_chunk`] over bytes that are
+//! - read whole files: [`scan`] finds what is where, [`load`] and [`Scan::blocks`] give the samples
+//!   as columns; damage is passed over and listed;
+//! - read chunk by chunk: [`ChunkReader`] over any [`std::io::Read`], or [`next_chunk`] over bytes that are
 //!   already there, then [`SampleDecoder`] for the samples of one stream.
 //!
 //! ```
@@ -50,24 +52,42 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod blocks;
+mod columns;
+mod damage;
 pub mod decode;
 pub mod encode;
 mod footer;
 mod format;
+mod head;
 mod header;
+mod layout;
+mod load;
 mod number;
+pub mod packed;
 mod reader;
 mod sample_decoder;
 mod samples;
+mod scan;
+mod source;
 mod varlen;
+mod walk;
+mod window;
 pub mod xml;
 
+pub use blocks::{Block, Blocks};
+pub use columns::{Columns, StreamData, TextColumn};
+pub use damage::{Damage, DamageReason, MAX_DAMAGE};
 pub use decode::{Chunk, DecodeError, MAX_CHUNK_BYTES, Step, next_chunk};
 pub use encode::{BOUNDARY_UUID, MAGIC, Tag};
 pub use footer::StreamFooter;
 pub use format::{ChannelFormat, UnknownFormat};
 pub use header::{HeaderError, StreamInfo};
+pub use layout::MAX_CHANNELS;
+pub use load::{LoadError, Selection, load};
 pub use reader::{ChunkReader, ReadError};
 pub use sample_decoder::{SampleDecoder, SampleError, SampleValues};
 pub use samples::{EncodeError, MAX_BLOCK_BYTES, SampleBlock, SampleEncoder};
+pub use scan::{ClockOffset, MAX_STREAMS, MAX_XML_BYTES, SampleChunk, Scan, ScanError, ScannedStream, scan};
+pub use source::ReadAt;
 pub use xml::{Element, XmlError, parse_fragment};

@@ -1,209 +1,137 @@
-//! What is encoded is decoded to the same bits, and a cut file never gives a sample that was not
-//! written.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first fault")]
+//! What the encoder writes is what scan, load and blocks give.
 
-use lockstep_xdf::{
-    ChannelFormat, Chunk, ChunkReader, ReadError, SampleBlock, SampleDecoder, SampleEncoder, encode,
-};
+mod common;
+
+use common::{Spec, digest, file, read};
+use lockstep_xdf::{ChannelFormat, ReadAt, Selection, load, scan};
 use proptest::prelude::*;
 
-/// Samples as pushed: stamps, then the values of each sample as bytes or strings.
-#[derive(Clone, Debug)]
-struct Push {
-    stamps_s: Vec<f64>,
-    data: Vec<u8>,
-    strings: Vec<String>,
-    take_after: bool,
-}
-
-/// A stamp relative to the one before: mostly the next of a regular stream, or anything.
-#[derive(Clone, Debug)]
-enum Stamp {
-    Next,
-    OneBitOff,
-    Repeated,
-    Backwards(f64),
-    NegativeZero,
-    MinusInterval,
-    Bits(u64),
-}
-
-fn any_stamp() -> impl Strategy<Value = Stamp> {
-    prop_oneof![
-        8 => Just(Stamp::Next),
-        1 => Just(Stamp::OneBitOff),
-        1 => Just(Stamp::Repeated),
-        1 => (0.0..10.0).prop_map(Stamp::Backwards),
-        1 => Just(Stamp::NegativeZero),
-        1 => Just(Stamp::MinusInterval),
-        1 => any::<u64>().prop_map(Stamp::Bits),
-    ]
-}
-
-fn stamps_s(kinds: &[Stamp], last_s: &mut f64, interval_s: f64) -> Vec<f64> {
-    let step = |kind: &Stamp| {
-        *last_s = match kind {
-            Stamp::Next => *last_s + interval_s,
-            Stamp::OneBitOff => (*last_s + interval_s).next_up(),
-            Stamp::Repeated => *last_s,
-            Stamp::Backwards(by_s) => *last_s - by_s,
-            Stamp::NegativeZero => -0.0,
-            Stamp::MinusInterval => -interval_s,
-            Stamp::Bits(bits) => f64::from_bits(*bits),
+fn stamps(rate_hz: f64) -> impl Strategy<Value = Vec<Vec<f64>>> {
+    // Runs of stamps that follow from each other, with jumps between.
+    let chunk = prop::collection::vec((any::<bool>(), 0.0..1e6f64), 0..40);
+    prop::collection::vec(chunk, 0..12).prop_map(move |chunks| {
+        let mut last_s = 0.0;
+        let mut stamp = |(follows, other): (bool, f64)| {
+            last_s = if follows && rate_hz > 0.0 { last_s + 1.0 / rate_hz } else { other };
+            last_s
         };
-        *last_s
-    };
-    kinds.iter().map(step).collect()
-}
-
-#[derive(Clone, Debug)]
-struct Case {
-    format: ChannelFormat,
-    channel_count: usize,
-    rate_hz: f64,
-    pushes: Vec<Push>,
-}
-
-fn any_case() -> impl Strategy<Value = Case> {
-    let format = prop::sample::select(ChannelFormat::ALL.to_vec());
-    let rate_hz = prop::sample::select(vec![0.0, 10.0, 1000.0, 44100.0, 1.0 / 3.0]);
-    let channel_count = prop_oneof![1usize..10, Just(33)];
-    let chunk = (prop::collection::vec(any_stamp(), 0..20), any::<bool>(), any::<u64>());
-    let pushes = prop::collection::vec(chunk, 0..8);
-    (format, rate_hz, channel_count, pushes).prop_map(|(format, rate_hz, channel_count, pushes)| {
-        let interval_s = if rate_hz > 0.0 { 1.0 / rate_hz } else { 0.0 };
-        let mut last_s = 1234.5;
-        let push = |(kinds, take_after, seed): (Vec<Stamp>, bool, u64)| {
-            let values = kinds.len() * channel_count;
-            let byte = |i: usize| (seed.wrapping_mul(i as u64 * 2 + 1) >> 40) as u8;
-            Push {
-                stamps_s: stamps_s(&kinds, &mut last_s, interval_s),
-                data: (0..values * format.value_bytes().unwrap_or(0)).map(byte).collect(),
-                strings: (0..values).map(|i| "é".repeat(byte(i).into())).collect(),
-                take_after,
-            }
-        };
-        Case { format, channel_count, rate_hz, pushes: pushes.into_iter().map(push).collect() }
+        chunks.into_iter().map(|chunk| chunk.into_iter().map(&mut stamp).collect()).collect()
     })
 }
 
-fn encoded(case: &Case) -> Vec<u8> {
-    let mut file = Vec::new();
-    encode::file_header(&mut file, "<info/>");
-    let mut encoder = SampleEncoder::new(case.format, case.channel_count, case.rate_hz);
-    let mut spare = SampleBlock::default();
-    for push in &case.pushes {
-        if case.format == ChannelFormat::String {
-            let strings = push.strings.iter().map(String::as_str);
-            encoder.push_strings(&push.stamps_s, strings).unwrap();
-        } else {
-            encoder.push(&push.stamps_s, &push.data).unwrap();
-        }
-        if push.take_after {
-            spare = encoder.take(spare);
-            encode::samples(&mut file, 7, &spare);
-            encode::boundary(&mut file);
-        }
-    }
-    encode::samples(&mut file, 7, &encoder.take(spare));
-    file
-}
-
-/// Bits of all stamps, and all values as bytes or strings.
-#[derive(Debug, Default, PartialEq)]
-struct Decoded {
-    stamp_bits: Vec<u64>,
-    data: Vec<u8>,
-    strings: Vec<String>,
-}
-
-fn decoded(case: &Case, file: &[u8]) -> (Decoded, Option<ReadError>) {
-    let mut seen = Decoded::default();
-    let mut decoder = SampleDecoder::new(case.format, case.channel_count, case.rate_hz);
-    let mut reader = ChunkReader::new(file);
-    loop {
-        match reader.next_chunk() {
-            Ok(Some((_, Chunk::Samples { sample_count, body, .. }))) => decoder
-                .decode(sample_count, body, |stamp_s, values| {
-                    seen.stamp_bits.push(stamp_s.to_bits());
-                    seen.data.extend_from_slice(values.bytes());
-                    seen.strings.extend(values.strings().iter().map(|text| text.to_string()));
-                })
-                .unwrap(),
-            Ok(Some(_)) => {}
-            Ok(None) => return (seen, None),
-            Err(error) => return (seen, Some(error)),
-        }
-    }
+fn spec(id: u32) -> impl Strategy<Value = Spec> {
+    let rate = prop::sample::select(vec![0.0, 0.1, 3.0, 100.0, 44_100.0]);
+    (0..ChannelFormat::ALL.len(), 0usize..5, rate).prop_flat_map(move |(format, channels, rate_hz)| {
+        let format = ChannelFormat::ALL[format];
+        stamps(rate_hz).prop_map(move |chunks| Spec { id, format, channels, rate_hz, chunks })
+    })
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
-    fn every_stamp_and_value_comes_back_bit_for_bit(case in any_case()) {
-        let (seen, error) = decoded(&case, &encoded(&case));
-        prop_assert!(error.is_none());
-        let all = |part: fn(&Push) -> Vec<u8>| case.pushes.iter().flat_map(part).collect::<Vec<_>>();
-        let stamps = case.pushes.iter().flat_map(|push| &push.stamps_s);
-        prop_assert_eq!(seen.stamp_bits, stamps.map(|s| s.to_bits()).collect::<Vec<_>>());
-        if case.format == ChannelFormat::String {
-            let strings = case.pushes.iter().flat_map(|push| push.strings.clone());
-            prop_assert_eq!(seen.strings, strings.collect::<Vec<_>>());
-        } else {
-            prop_assert_eq!(seen.data, all(|push| push.data.clone()));
+    fn every_format_comes_back(a in spec(0), b in spec(0x02C0_FFEE), c in spec(u32::MAX)) {
+        let file = file(&[a, b, c]);
+        let (scan, data) = read(&file.bytes);
+        prop_assert!(scan.damage.is_empty(), "{:?}", scan.damage);
+        prop_assert_eq!(data.len(), 3);
+        for (data, expected) in data.iter().zip(&file.expected) {
+            prop_assert!(data.damage.is_empty(), "{:?}", data.damage);
+            prop_assert!(digest(data) == digest(expected));
         }
     }
 
     #[test]
-    fn arbitrary_changes_never_panic(
-        case in any_case(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    fn a_selection_is_the_part_of_the_whole(
+        a in spec(7),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        range in prop::option::of((0.0..1e6f64, 0.0..1e6f64)),
     ) {
-        let mut file = encoded(&case);
-        for (index, byte) in changes {
-            let at = index.index(file.len());
-            file[at] = byte;
-        }
-        let mut decoder = SampleDecoder::new(case.format, case.channel_count, case.rate_hz);
-        let mut reader = ChunkReader::new(file.as_slice());
-        loop {
-            match reader.next_chunk() {
-                Ok(Some((_, Chunk::Samples { sample_count, body, .. }))) => {
-                    let _ = decoder.decode(sample_count, body, |_, _| {});
+        let channels = a.channels;
+        let file = file(&[a]);
+        let scan = scan(&file.bytes, &mut |_| {}).unwrap();
+        let picks: Vec<usize> = picks.iter().filter(|_| channels > 0).map(|pick| pick.index(channels)).collect();
+        let selection = Selection { channels: Some(picks.clone()), time_range_s: range };
+        let data = load(&file.bytes, &scan, &[(0, selection.clone())], 2, &|_| {}).unwrap().remove(0);
+        let rows: Vec<usize> = (0..file.expected[0].len())
+            .filter(|&row| range.is_none_or(|(from_s, to_s)| {
+                let stamp_s = file.expected[0].time_stamps_s[row];
+                from_s <= stamp_s && stamp_s <= to_s
+            }))
+            .collect();
+        prop_assert_eq!(data.len(), rows.len());
+        prop_assert_eq!(data.values.channel_count(), picks.len());
+        macro_rules! check {
+            ($($kind:ident),*) => {
+                match (&data.values, &file.expected[0].values) {
+                    $((lockstep_xdf::Columns::$kind(found), lockstep_xdf::Columns::$kind(all)) => {
+                        for (column, &pick) in found.iter().zip(&picks) {
+                            let wanted: Vec<_> = rows.iter().map(|&row| all[pick][row]).collect();
+                            prop_assert_eq!(column, &wanted);
+                        }
+                    })*
+                    (lockstep_xdf::Columns::Text(found), lockstep_xdf::Columns::Text(all)) => {
+                        for (column, &pick) in found.iter().zip(&picks) {
+                            let wanted: Vec<_> = rows.iter().map(|&row| all[pick].get(row)).collect();
+                            prop_assert_eq!(column.iter().collect::<Vec<_>>(), wanted);
+                        }
+                    }
+                    _ => prop_assert!(false),
                 }
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(ReadError::NotXdf { .. }) => break,
-                Err(_) => prop_assert!(reader.resync().unwrap() > 0),
-            }
+            };
         }
+        check!(Int8, Int16, Int32, Int64, Float32, Double64);
+        let mut samples = 0;
+        let mut blocks = scan.blocks(&file.bytes, 0, selection);
+        while let Some(block) = blocks.next_block().unwrap() {
+            prop_assert_eq!(block.first_sample, samples);
+            let from = samples as usize;
+            samples += block.data.len() as u64;
+            prop_assert_eq!(&data.time_stamps_s[from..samples as usize], &block.data.time_stamps_s);
+        }
+        prop_assert_eq!(samples as usize, data.len());
     }
 }
 
 #[test]
-fn a_file_cut_anywhere_is_torn_or_ends_cleanly_and_has_no_invented_sample() {
-    for format in ChannelFormat::ALL {
-        let pushes = (0..3)
-            .map(|k| Push {
-                stamps_s: (0..4).map(|i| f64::from(4 * k + i) * 0.25).collect(),
-                data: (0..8 * format.value_bytes().unwrap_or(0)).map(|i| i as u8).collect(),
-                strings: (0..8).map(|i| format!("event {i}")).collect(),
-                take_after: true,
-            })
-            .collect();
-        let case = Case { format, channel_count: 2, rate_hz: 4.0, pushes };
-        let file = encoded(&case);
-        let (whole, error) = decoded(&case, &file);
-        assert!(error.is_none());
-        for cut in 0..file.len() {
-            let (seen, error) = decoded(&case, &file[..cut]);
-            assert!(whole.stamp_bits.starts_with(&seen.stamp_bits), "{format}, cut {cut}");
-            assert!(whole.data.starts_with(&seen.data));
-            assert!(whole.strings.starts_with(&seen.strings));
-            assert_eq!(seen.stamp_bits.len() % 4, 0, "whole chunks only");
-            match error {
-                None | Some(ReadError::Torn { .. }) => {}
-                Some(other) => panic!("cut {cut}: {other}"),
-            }
-        }
+fn streams_of_many_pieces_and_blocks_come_back() {
+    let spec = |id, format, channels, rate_hz, chunks| Spec { id, format, channels, rate_hz, chunks };
+    let file = file(&[
+        spec(1, ChannelFormat::Float32, 64, 1000.0, common::regular(5.0, 1000.0, 40, 1000)),
+        spec(2, ChannelFormat::Int16, 2, 44_100.0, common::irregular(5.0, 4, 200_000)),
+        spec(3, ChannelFormat::String, 2, 0.0, common::irregular(5.0, 50, 1500)),
+        spec(4, ChannelFormat::Double64, 3000, 10.0, common::regular(5.0, 10.0, 3, 100)),
+    ]);
+    let (scan, data) = read(&file.bytes);
+    assert!(scan.damage.is_empty());
+    for (data, expected) in data.iter().zip(&file.expected) {
+        assert!(digest(data) == digest(expected));
     }
+}
+
+/// Bytes that count how many of them were read.
+struct Counting(Vec<u8>, std::sync::atomic::AtomicU64);
+
+impl ReadAt for Counting {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+        let size = self.0.read_at(offset, buf)?;
+        self.1.fetch_add(size as u64, std::sync::atomic::Ordering::Relaxed);
+        Ok(size)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+}
+
+#[test]
+fn a_scan_reads_a_small_part_of_a_file_with_large_chunks() {
+    let chunks = common::irregular(5.0, 100, 500);
+    let file = file(&[Spec { id: 1, format: ChannelFormat::Float32, channels: 32, rate_hz: 1000.0, chunks }]);
+    let source = Counting(file.bytes, 0.into());
+    let scan = scan(&source, &mut |_| {}).unwrap();
+    assert_eq!(scan.streams[0].sample_count, 50_000);
+    let read = source.1.into_inner();
+    assert!(read < scan.bytes / 8, "{read} of {}", scan.bytes);
 }

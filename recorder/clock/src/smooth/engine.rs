@@ -1,0 +1,515 @@
+//! The estimation itself: alternate between what delays are like and where the clock is.
+
+use super::delays::{DelayLaw, end_point, growth};
+use super::ep::{self, Edges, Grids};
+use super::events::{self, EVENT};
+use super::kalman::{Chain, Jump, Site, Smoother};
+use super::noise;
+use super::paths::{self, Path};
+use super::stats::{median, quantile};
+use super::waves::Waves;
+
+const ROUNDS: usize = 3;
+/// Statistic from which a transition is an event.
+const EVENT_THRESHOLD: f64 = 36.0;
+const FIRST_EVENT_THRESHOLD: f64 = 60.0;
+/// Exchanges within so many waves of an event are not learnt from.
+const EVENT_MARGIN: usize = 3;
+/// Exchanges of a class of congestion at least.
+const MIN_CLASS: usize = 60;
+/// Share of the uncertainty of the end points that is left in theta.
+const ANCHOR_SHARE: f64 = 0.7;
+const FINEST: f64 = 1.0;
+/// Growth of the order statistics below which an edge may be soft.
+const SOFT_GROWTH: f64 = 1.95;
+/// Log likelihood that a livelier clock must gain for each step of the candidates: while the delay laws
+/// are still blurred, and later.
+const FIRST_STILLNESS: f64 = 3.0;
+const STILLNESS: f64 = 1.0;
+/// Largest frequency that is believed while exchanges are moved to their wave's time, us/s.
+const MAX_FREQUENCY: f64 = 700.0;
+
+/// State of the estimation.
+pub(super) struct Engine {
+    pub waves: Waves,
+    pub chain: Chain,
+    /// Waves right after an event, in order; epochs' beginnings are not among them.
+    pub events: Vec<usize>,
+    /// Waves that begin an epoch.
+    pub resets: Vec<usize>,
+    pub paths: Vec<Path>,
+    path_of: Vec<usize>,
+    class_of: Vec<usize>,
+    /// By class and direction.
+    pub laws: Vec<[DelayLaw; 2]>,
+    sites: Vec<Site>,
+    grids: Grids,
+    pub smoother: Smoother,
+    /// Variance that no wave's estimate goes below.
+    min_variance: f64,
+    pub edge_us: f64,
+    /// The delays of both ways are distributed alike.
+    alike: bool,
+    /// How differently the delays of both ways are distributed, 0 to 1.
+    pub unlike: f64,
+}
+
+impl Engine {
+    pub fn new(waves: Waves) -> Self {
+        let n = waves.waves.len();
+        let gap_s = (0..n)
+            .map(|w| if w == 0 { 0.0 } else { (waves.waves[w].host_s - waves.waves[w - 1].host_s).max(1e-3) })
+            .collect();
+        let resets = (1..n).filter(|&w| waves.waves[w].epoch != waves.waves[w - 1].epoch).collect();
+        let mut engine = Self {
+            chain: Chain { gap_s, noise: vec![noise::from_si(1e-18); n], jumps: vec![Jump::default(); n] },
+            events: Vec::new(),
+            resets,
+            paths: Vec::new(),
+            path_of: vec![0; n],
+            class_of: vec![0; n],
+            laws: Vec::new(),
+            sites: Vec::new(),
+            grids: Grids::default(),
+            smoother: Smoother::default(),
+            min_variance: 0.04,
+            edge_us: 0.4,
+            alike: false,
+            unlike: 0.0,
+            waves,
+        };
+        engine.set_jumps();
+        engine
+    }
+
+    /// Everything.
+    pub fn run(&mut self) {
+        self.first_pass();
+        self.paths = paths::find(&self.waves);
+        for (i, path) in self.paths.iter().enumerate() {
+            self.path_of[path.first..path.end].fill(i);
+        }
+        self.classify();
+        for round in 0..ROUNDS {
+            self.learn(round);
+            self.build_grids();
+            self.choose_noise(if round == 0 { FIRST_STILLNESS } else { STILLNESS });
+            self.propagate(8);
+            if self.find_events() {
+                self.set_jumps();
+                self.build_grids();
+                self.propagate(10);
+            }
+            if round > 0 {
+                self.balance_paths();
+            }
+        }
+        self.learn(ROUNDS);
+        self.build_grids();
+        self.propagate(25);
+    }
+
+    fn len(&self) -> usize {
+        self.waves.waves.len()
+    }
+
+    fn set_jumps(&mut self) {
+        self.chain.jumps.fill(Jump::default());
+        for &k in self.events.iter().chain(&self.resets) {
+            self.chain.jumps[k] = EVENT;
+        }
+    }
+
+    /// Gaussian sites at the exchanges with the lowest round-trip time of each wave.
+    fn first_pass(&mut self) {
+        let n = self.len();
+        let mut excess: Vec<f64> =
+            (0..n).map(|w| self.waves.pick_rtt_us(w) - self.waves.min_rtt_us).collect();
+        let floor_us = quantile(&mut excess.clone(), 0.1).max(2.0);
+        let step = self.waves.step_us / 3.0;
+        let variance = |excess: f64| (0.3 * floor_us).powi(2) + (0.5 * excess).powi(2) + 1.0 + step * step;
+        self.sites = (0..n).map(|w| Site::new(self.waves.pick_us(w), variance(excess[w]))).collect();
+        for (w, e) in excess.iter_mut().enumerate() {
+            *e = variance(*e).max((0.1 * self.waves.pick_rtt_us(w)).powi(2));
+        }
+        let cautious: Vec<Site> = (0..n).map(|w| Site::new(self.waves.pick_us(w), excess[w])).collect();
+        self.chain.noise.fill(noise::from_si(1e-13));
+        self.events = events::find(&self.chain, &cautious, &self.resets, FIRST_EVENT_THRESHOLD);
+        self.set_jumps();
+        let q = noise::likeliest(&self.chain, &self.sites);
+        self.chain.noise.fill(q);
+        self.smoother.run(&self.chain, &self.sites, false);
+    }
+
+    /// Classes of congestion: in one, the delays of a wave are nearly independent.
+    fn classify(&mut self) {
+        let n = self.len();
+        let mut rtts = Vec::new();
+        let levels: Vec<f64> = (0..n)
+            .map(|w| {
+                let wave = self.waves.waves[w];
+                rtts.clear();
+                rtts.extend(self.waves.probes[wave.first..wave.end].iter().map(|p| p.rtt_us()));
+                median(&mut rtts) - 2.0 * self.paths[self.path_of[w]].half_us
+            })
+            .collect();
+        let most = (self.waves.probes.len() / 200).clamp(1, 4);
+        let limits: Vec<f64> =
+            (1..most).map(|k| quantile(&mut levels.clone(), 1.0 - 0.4f64.powi(k as i32))).collect();
+        let class = |level: f64| limits.iter().filter(|&&limit| level > limit).count();
+        self.class_of = levels.iter().map(|&level| class(level)).collect();
+        let mut counts = vec![0; most];
+        for (w, &class) in self.class_of.iter().enumerate() {
+            counts[class] += self.waves.waves[w].end - self.waves.waves[w].first;
+        }
+        if counts.iter().any(|&count| count < MIN_CLASS) {
+            self.class_of.fill(0);
+        }
+    }
+
+    /// `lo` and `hi` of the probes of a wave, moved to the wave's time.
+    fn moved(&self, w: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let wave = self.waves.waves[w];
+        let frequency = self.smoother.states[w].frequency.clamp(-MAX_FREQUENCY, MAX_FREQUENCY);
+        self.waves.probes[wave.first..wave.end].iter().map(move |p| {
+            let shift = frequency * (p.host_s - wave.host_s);
+            (p.lo_us - shift, p.hi_us - shift)
+        })
+    }
+
+    fn near_event(&self, w: usize) -> bool {
+        let near = |list: &[usize]| {
+            let at = list.partition_point(|&e| e + EVENT_MARGIN < w);
+            list.get(at).is_some_and(|&e| e <= w + EVENT_MARGIN)
+        };
+        near(&self.events) || near(&self.resets)
+    }
+
+    /// End points and delay laws from the residuals of the present estimate.
+    fn learn(&mut self, round: usize) {
+        let classes = self.class_of.iter().max().map_or(1, |c| c + 1);
+        let soft = |direction: usize, laws: &[[DelayLaw; 2]]| laws.iter().any(|law| law[direction].soft);
+        let soft = [soft(0, &self.laws), soft(1, &self.laws)];
+        let mut residuals: Vec<[Vec<f64>; 2]> = vec![Default::default(); classes];
+        let mut anchors = Vec::new();
+        let (mut most, mut may_be_soft) = (0, [false; 2]);
+        for i in 0..self.paths.len() {
+            let (first, end) = (self.paths[i].first, self.paths[i].end);
+            let mut used: Vec<usize> = (first..end).filter(|&w| !self.near_event(w)).collect();
+            if used.is_empty() {
+                used = (first..end).collect();
+            }
+            let mut delays: [Vec<f64>; 2] = Default::default();
+            let mut foretold: Vec<f64> = Vec::new();
+            let mut classes_of = Vec::new();
+            for &w in &used {
+                let theta = self.smoother.states[w].theta;
+                // A wave must not shape the law by which it is judged: what the others say of theta.
+                let without = self.without(w);
+                for (lo, hi) in self.moved(w) {
+                    foretold.push(without - theta);
+                    delays[0].push(theta - lo);
+                    delays[1].push(hi - theta);
+                    classes_of.push(self.class_of[w]);
+                }
+            }
+            let path = &mut self.paths[i];
+            let edges = Edge::of(&delays, soft, self.waves.step_us, path.half_us);
+            path.end_point_us = edges.middle_us;
+            path.shift_us = if round >= 1 && classes_of.len() > 60 { edges.shift(path) } else { 0.0 };
+            path.anchor_us = ANCHOR_SHARE * edges.sigma_us;
+            let alike = symmetric_shift(&delays);
+            if let Some((shift_us, sigma_us)) = alike {
+                if std::env::var("VG").is_ok() {
+                    println!(
+                        "match shift {:.2} +- {:.2}, edges {:.2} +- {:.2}",
+                        shift_us, sigma_us, path.shift_us, path.anchor_us
+                    );
+                }
+                let most = path.half_us.min(200.0 + 0.3 * path.half_us);
+                path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
+                path.anchor_us = ANCHOR_SHARE * sigma_us.min(edges.sigma_us);
+            }
+            anchors.push(edges.sigma_us);
+            if delays[0].len() > most {
+                most = delays[0].len();
+                self.alike = alike.is_some();
+                self.unlike = unlike(&delays);
+                if std::env::var("VG").is_ok() {
+                    println!(
+                        "round {round} growth {:?}",
+                        [0, 1].map(|way: usize| growth(&mut delays[way].clone()))
+                    );
+                }
+                may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
+            }
+            let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
+            for (i, &class) in classes_of.iter().enumerate() {
+                residuals[class][0].push(delays[0][i] + foretold[i] - a1 - path.shift_us);
+                residuals[class][1].push(delays[1][i] - foretold[i] - a2 + path.shift_us);
+            }
+        }
+        self.edge_us = (0.4 + 0.5 * median(&mut anchors)).clamp(0.4, 30.0);
+        self.min_variance = (0.5 * self.edge_us).powi(2);
+        // Nothing finer than theta itself can be told from the delays.
+        let mut spreads: Vec<f64> = (0..self.len())
+            .map(|w| (1.0 / (1.0 / self.smoother.states[w].cov.a - self.sites[w].tau).max(1e-6)).sqrt())
+            .collect();
+        let finest_us = FINEST * median(&mut spreads);
+        let alike = self.alike;
+        self.laws = residuals
+            .iter_mut()
+            .map(|[there, back]| {
+                if alike {
+                    // Both ways are alike: they share one law, and that is what centres theta.
+                    there.append(back);
+                    let may_be_soft = may_be_soft[0] || may_be_soft[1];
+                    let law =
+                        DelayLaw::learn(there, self.waves.step_us, self.edge_us, finest_us, may_be_soft);
+                    return [law.clone(), law];
+                }
+                let law = |x, direction: usize| {
+                    DelayLaw::learn(x, self.waves.step_us, self.edge_us, finest_us, may_be_soft[direction])
+                };
+                [law(there, 0), law(back, 1)]
+            })
+            .collect();
+    }
+
+    /// Theta of a wave by all others.
+    fn without(&self, w: usize) -> f64 {
+        let (state, site) = (self.smoother.states[w], self.sites[w]);
+        let precision = 1.0 / state.cov.a;
+        let cavity = precision - site.tau;
+        if cavity < 0.05 * precision {
+            return state.theta;
+        }
+        (precision * state.theta - site.nu) / cavity
+    }
+
+    fn edges(&self, w: usize) -> Vec<Edges> {
+        let path = &self.paths[self.path_of[w]];
+        let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
+        self.moved(w).map(|(lo, hi)| Edges { low_us: lo + a1, high_us: hi - a2 }).collect()
+    }
+
+    fn build_grids(&mut self) {
+        let mut grids = std::mem::take(&mut self.grids);
+        grids.clear();
+        for w in 0..self.len() {
+            let state = self.smoother.states[w];
+            let laws = &self.laws[self.class_of[w]];
+            let sd = if self.near_event(w) { 1e4 } else { state.cov.a.sqrt() };
+            grids.push(&self.edges(w), [&laws[0], &laws[1]], self.waves.step_us, state.theta, sd);
+        }
+        self.grids = grids;
+        self.sites = ep::alone(&self.grids, self.len(), self.min_variance);
+    }
+
+    fn propagate(&mut self, iterations: usize) {
+        ep::propagate(
+            &self.grids,
+            &self.chain,
+            &mut self.sites,
+            &mut self.smoother,
+            self.min_variance,
+            iterations,
+            None,
+        );
+    }
+
+    /// Process noise by how well each wave is foretold by the others.
+    fn choose_noise(&mut self, stillness: f64) {
+        self.chain.noise = noise::choose(&self.grids, &self.chain, &self.sites, self.min_variance, stillness);
+    }
+
+    /// Look for events in what is certain: the interval that the edges of a wave leave for theta.
+    fn find_events(&mut self) -> bool {
+        let sites: Vec<Site> = (0..self.len())
+            .map(|w| {
+                let edges = self.edges(w);
+                let low = edges.iter().map(|e| e.low_us).fold(f64::NEG_INFINITY, f64::max);
+                let high = edges.iter().map(|e| e.high_us).fold(f64::INFINITY, f64::min);
+                Site::new(
+                    0.5 * (low + high),
+                    (high - low).powi(2) / 12.0 + 1.0 + self.waves.step_us.powi(2) / 12.0,
+                )
+            })
+            .collect();
+        let mut chain = self.chain.clone();
+        chain.jumps.fill(Jump::default());
+        for q in &mut chain.noise {
+            *q = (10.0 * *q).clamp(noise::from_si(1e-16), noise::from_si(1e-13));
+        }
+        let events = events::find(&chain, &sites, &self.resets, EVENT_THRESHOLD);
+        let changed = events != self.events;
+        self.events = events;
+        changed
+    }
+
+    /// Where the path changed and theta seems to jump, the asymmetry changed, not the clock.
+    fn balance_paths(&mut self) {
+        if self.paths.len() < 2 {
+            return;
+        }
+        let anchor = paths::anchor(&self.waves, &self.paths);
+        let mut chain = self.chain.clone();
+        for path in &self.paths[1..] {
+            let near = |k: &usize| k.abs_diff(path.first) <= 2;
+            for k in path.first.saturating_sub(2)..(path.first + 3).min(chain.jumps.len()) {
+                if !self.resets.iter().any(near) {
+                    chain.jumps[k] = Jump::default();
+                }
+            }
+            chain.jumps[path.first].theta_us2 += 4e6;
+        }
+        let mut smoother = Smoother::default();
+        smoother.run(&chain, &self.sites, false);
+        let jump = |i: usize| {
+            let k = self.paths[i].first;
+            let (before, after) = (smoother.states[k - 1], smoother.states[k]);
+            let h = chain.gap_s[k];
+            after.theta - before.theta - 0.5 * h * (before.frequency + after.frequency)
+        };
+        let mut shifts = vec![0.0; self.paths.len()];
+        for i in anchor + 1..self.paths.len() {
+            shifts[i] = shifts[i - 1] - jump(i);
+        }
+        for i in (0..anchor).rev() {
+            shifts[i] = shifts[i + 1] + jump(i + 1);
+        }
+        let anchor_half = self.paths[anchor].half_us;
+        for i in (0..self.paths.len()).filter(|&i| i != anchor) {
+            let path = &mut self.paths[i];
+            let rise = (path.half_us - anchor_half).abs();
+            let shift = shifts[i];
+            if shift.abs() <= 1.1 * rise + 2.0 * path.anchor_us + 20.0 {
+                for state in &mut self.smoother.states[path.first..path.end] {
+                    state.theta += shift;
+                }
+                path.asymmetry_us += shift;
+            }
+            path.extra_us = (0.05 * rise).hypot(0.15 * path.asymmetry_us);
+        }
+        for path in &self.paths[1..] {
+            self.events.retain(|k| k.abs_diff(path.first) > 2);
+        }
+        self.set_jumps();
+    }
+}
+
+/// Blocks over time that show how uncertain a difference of quantiles is.
+const SYMMETRY_BLOCKS: usize = 10;
+const SYMMETRY_QUANTILES: [f64; 5] = [0.05, 0.1, 0.15, 0.2, 0.3];
+
+/// Where the delays of both ways are alike but for a shift of theta: that shift, and its sigma. `None`
+/// where they differ, or where there are too few to say.
+///
+/// Soft edges are hard to find; that both distributions coincide over their lower part is a far
+/// sharper condition, where it can be had.
+fn symmetric_shift(delays: &[Vec<f64>; 2]) -> Option<(f64, f64)> {
+    let n = delays[0].len();
+    if n < 20 * SYMMETRY_BLOCKS {
+        return None;
+    }
+    let differences = |range: std::ops::Range<usize>| {
+        let mut there = delays[0][range.clone()].to_vec();
+        let mut back = delays[1][range].to_vec();
+        SYMMETRY_QUANTILES.map(|q| quantile(&mut there, q) - quantile(&mut back, q))
+    };
+    let whole = differences(0..n);
+    let last = SYMMETRY_QUANTILES.len() - 1;
+    let contrast = |d: &[f64; 5]| d[last] - d[0];
+    let mean = |d: &[f64; 5]| d.iter().sum::<f64>() / d.len() as f64;
+    let blocks: Vec<[f64; 5]> = (0..SYMMETRY_BLOCKS)
+        .map(|i| differences(i * n / SYMMETRY_BLOCKS..(i + 1) * n / SYMMETRY_BLOCKS))
+        .collect();
+    let error = |f: &dyn Fn(&[f64; 5]) -> f64| {
+        let values: Vec<f64> = blocks.iter().map(f).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let sum: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        (sum / (SYMMETRY_BLOCKS * (SYMMETRY_BLOCKS - 1)) as f64).sqrt()
+    };
+    let spread = |delays: &[f64]| {
+        let mut delays = delays.to_vec();
+        quantile(&mut delays, SYMMETRY_QUANTILES[last]) - quantile(&mut delays, SYMMETRY_QUANTILES[0])
+    };
+    let width = 0.5 * (spread(&delays[0]) + spread(&delays[1]));
+    let (seen, sigma) = (contrast(&whole).abs(), error(&contrast));
+    if seen > 2.5 * sigma || seen + 2.0 * sigma > 0.35 * width {
+        return None;
+    }
+    Some((0.5 * mean(&whole), 0.5 * error(&mean)))
+}
+
+/// How differently the delays of both ways are spread above their ends, 0 to 1.
+fn unlike(delays: &[Vec<f64>; 2]) -> f64 {
+    let above = |delays: &[f64]| {
+        let mut delays = delays.to_vec();
+        let low = quantile(&mut delays, 0.02);
+        [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7].map(|q| quantile(&mut delays, q) - low)
+    };
+    let (there, back) = (above(&delays[0]), above(&delays[1]));
+    let ratio = |(a, b): (&f64, &f64)| if a + b > 0.0 { (a - b).abs() / (a + b) } else { 0.0 };
+    there.iter().zip(&back).map(ratio).sum::<f64>() / there.len() as f64
+}
+
+/// End points of both directions.
+struct Edge {
+    middle_us: f64,
+    shift_us: f64,
+    sigma_us: f64,
+}
+
+/// Exchanges of a block for the common end point, and for the shift.
+const MIDDLE_BLOCK: usize = 1200;
+const SHIFT_BLOCK: usize = 800;
+
+impl Edge {
+    fn of(delays: &[Vec<f64>; 2], soft: [bool; 2], step_us: f64, half_us: f64) -> Self {
+        let n = delays[0].len();
+        let ends = |range: std::ops::Range<usize>| {
+            let there = end_point(&mut delays[0][range.clone()].to_vec(), soft[0]);
+            let back = end_point(&mut delays[1][range].to_vec(), soft[1]);
+            [there, back]
+        };
+        let blocks = |size: usize, most: usize| {
+            let count = (n / size).clamp(1, most);
+            (0..count).map(move |i| i * n / count..(i + 1) * n / count)
+        };
+        let middle_us = if step_us > 0.0 {
+            let mut rtts: Vec<f64> = delays[0].iter().zip(&delays[1]).map(|(a, b)| a + b).collect();
+            0.5 * end_point(&mut rtts, soft[0] || soft[1]).0
+        } else {
+            let mut middles: Vec<f64> = blocks(MIDDLE_BLOCK, usize::MAX)
+                .map(|range| {
+                    let [there, back] = ends(range);
+                    0.5 * (there.0 + back.0)
+                })
+                .collect();
+            median(&mut middles)
+        };
+        let [there, back] = ends(0..n);
+        let shift_us = if n >= 2 * SHIFT_BLOCK {
+            let mut shifts: Vec<f64> = blocks(SHIFT_BLOCK, 9)
+                .map(|range| {
+                    let [there, back] = ends(range);
+                    0.5 * (there.0 - back.0)
+                })
+                .collect();
+            median(&mut shifts)
+        } else {
+            0.5 * (there.0 - back.0)
+        };
+        Self {
+            middle_us: middle_us.clamp(0.0, half_us.max(0.0)),
+            shift_us,
+            sigma_us: 0.5 * there.1.hypot(back.1),
+        }
+    }
+
+    fn shift(&self, path: &Path) -> f64 {
+        let most = path.half_us.min(200.0 + 0.3 * path.half_us);
+        (self.shift_us - path.asymmetry_us).clamp(-most, most)
+    }
+}
