@@ -11,10 +11,10 @@
 //! | `phone` | random walk 4e-9 per root second; by load a new level within 1.5 ppm about each 600 s, followed with a lag of 180 s |
 //! | `phone_step` | `phone`, stepped about 2 times an hour (at least once) by LU(5, 800) ms |
 //! | `phone_slew` | `phone`, slewed by 500 ppm about 1.5 times an hour (at least once) over LU(10, 150) ms |
-//! | `warm` | `pc`, warming up: U(3, 12) ppm with a time constant of U(300, 1500) s |
-//! | `hvac` | random walk 2e-9 per root second; a room that swings by U(0.2, 0.8) ppm each U(900, 2400) s; by day U(0.5, 2) ppm over U(8, 24) h |
-//! | `flicker` | flicker noise, Allan deviation LU(1e-9, 1e-8); no walk |
-//! | `ntp` | `phone`, its frequency corrected to within 12 ppm; polls a time server each 256, 512 or 1024 s (per run), wrong by 3 ms (sd), each tenth by 20 ms, each 50th by 0.2 to 0.5 s; more than 128 ms is stepped, less slewed at U(200, 500) ppm (per run) |
+//! | `warm` | `pc`, warming up: U(6, 20) ppm with a time constant of U(300, 1500) s |
+//! | `hvac` | random walk 2e-9 per root second; a room that swings by U(0.5, 2) ppm each U(900, 2400) s; by day U(1, 4) ppm over U(8, 24) h |
+//! | `flicker` | flicker noise, Allan deviation LU(2e-9, 2e-8); no walk |
+//! | `ntp` | `phone`, its frequency corrected to within 12 ppm; polls a time server each 256, 512 or 1024 s (per run), wrong by 3 ms (sd), each tenth by 20 ms, each 100th by 0.15 to 0.3 s; more than 128 ms is stepped, less slewed at U(200, 500) ppm (per run) |
 //! | `suspend` | `phone`; 1 to 3 times the host or the device sleeps, LU(1, 120) s: a host that slept finds the device's clock ahead, a device that slept stands still, sends and answers nothing |
 //! | `restart` | `phone`; 1 or 2 times the device is off for U(3, 20) s, and its clock begins again at U(0.5, 5) s |
 
@@ -135,7 +135,7 @@ impl ClockKind {
         match self {
             Self::Const | Self::Pc => none,
             Self::Warm => {
-                let change_ppm = draws.sign() * draws.within(3.0, 12.0);
+                let change_ppm = draws.sign() * draws.within(6.0, 20.0);
                 let time_constant_s = draws.within(300.0, 1500.0);
                 Drift { warm_up: Some(WarmUp { change_ppm, time_constant_s }), ..none }
             }
@@ -145,10 +145,10 @@ impl ClockKind {
                     let period_s = draws.within(period.0, period.1);
                     Some(Cycle { amplitude_ppm, period_s, phase: draws.unit() })
                 };
-                let room = cycle((0.2, 0.8), (900.0, 2400.0));
-                Drift { room, day: cycle((0.5, 2.0), (28_800.0, 86_400.0)), ..none }
+                let room = cycle((0.5, 2.0), (900.0, 2400.0));
+                Drift { room, day: cycle((1.0, 4.0), (28_800.0, 86_400.0)), ..none }
             }
-            Self::Flicker => Drift { flicker_allan: draws.log_within(1e-9, 1e-8), ..none },
+            Self::Flicker => Drift { flicker_allan: draws.log_within(2e-9, 2e-8), ..none },
             _ => Drift { load: Some(PHONE_LOAD), ..none },
         }
     }
@@ -242,9 +242,9 @@ impl ClockPlan {
 /// What a poll of a time server over a mobile network gets wrong.
 fn measurement_error_s(draws: &mut Draws) -> f64 {
     let luck = draws.unit();
-    if luck < 0.02 {
-        draws.sign() * draws.within(0.2, 0.5)
-    } else if luck < 0.12 {
+    if luck < 0.01 {
+        draws.sign() * draws.within(0.15, 0.3)
+    } else if luck < 0.11 {
         20e-3 * draws.normal()
     } else {
         3e-3 * draws.normal()

@@ -11,14 +11,14 @@
 //! | `wifi` | each way 0.9 ms + exp 0.8 ms; busy 20 % of the time (6 s on average): also exp 25 ms, and for 5 % a lognormal of median 60 ms; 30 % of the packets to the device wait U(0, 102) ms for its radio; 2 to 10 % of round trips lost, per run |
 //! | `wifi_asym` | `wifi`, and 1 ms more to the device |
 //! | `gamma` | each way 200 us + gamma of shape U(2, 3.5) and mean U(0.4, 1) ms per run: few packets come near the minimum |
-//! | `weibull` | each way 1.2 ms + Weibull of shape 0.7 and scale U(0.3, 0.8) ms per run |
+//! | `weibull` | each way 1.2 ms + Weibull of shape 0.7 and scale U(2, 5) ms per run |
 //! | `bimodal` | each way 0.8 ms + exp 80 us; 40 % take a way that is U(1.5, 4) ms longer, exp 0.3 ms |
 //! | `roam` | each way 0.8 ms + exp 0.2 ms + 0 to 5 ms that depend on the place; a place lasts 400 s on average, and its two ways differ by up to 30 % |
-//! | `oneway` | each way 0.5 ms + exp 60 us; from the device 40 % of the time (90 s on average) also 0.3 ms + exp 4 ms |
-//! | `queue` | each way 0.6 ms + exp 0.1 ms; from the device also a queue that never empties: 1 ms and a lognormal of median U(2, 6) ms that changes within 5 s |
+//! | `oneway` | each way 0.5 ms + exp 60 us; from the device 40 % of the time (90 s on average) also 4 ms + exp 8 ms |
+//! | `queue` | each way 0.6 ms + exp 0.1 ms and a queue that never empties and changes within 5 s: to the device 0.5 ms + a lognormal of median U(0.3, 1) ms, from it three times that, per run |
 //! | `usb1k` | asked and answered at the next frame of a grid of 1 ms + 60 us + exp 10 us, the answer needs 30 us + exp 15 us; so the answer always waits almost a frame |
 //! | `ble` | the same on a grid of connection intervals, U(7.5, 30) ms in steps of 1.25 ms per run; 400 us + exp 20 us, the answer needs 300 us + exp 100 us; 6 % miss an interval |
-//! | `late` | `lan`, stamped late by the host: 10 % of the time (4 s on average) departure by exp 2 ms and arrival by exp 8 ms, else 2 % by exp 1 ms |
+//! | `late` | `lan`, stamped late by the host: 15 % of the time (4 s on average) the departure is exp 3 ms before the packet leaves and the arrival 5 ms + exp 15 ms late; else 2 % by exp 1 ms |
 //! | `lossy` | `wifi` without waits for the radio, 30 to 60 % of round trips lost, per run |
 
 use super::tail::Tail;
@@ -193,7 +193,7 @@ impl Link {
             }
             PathKind::Weibull => {
                 link.min_s = 1.2e-3;
-                link.tail = Tail::Weibull { shape: 0.7, scale_s: shared.within(0.3e-3, 0.8e-3) };
+                link.tail = Tail::Weibull { shape: 0.7, scale_s: shared.within(2e-3, 5e-3) };
             }
             PathKind::Bimodal => {
                 link.min_s = 0.8e-3;
@@ -208,15 +208,16 @@ impl Link {
                 (link.min_s, link.tail) = (0.5e-3, Tail::Exponential(60e-6));
                 let when = OnOff::new(90.0, 135.0, horizon_s, shared);
                 if !to_device {
-                    link.busy = Some(Busy { when, least_s: 0.3e-3, mean_s: 4e-3, spike: (0.0, 0.0) });
+                    link.busy = Some(Busy { when, least_s: 4e-3, mean_s: 8e-3, spike: (0.0, 0.0) });
                 }
             }
             PathKind::Queue => {
                 (link.min_s, link.tail) = (0.6e-3, Tail::Exponential(0.1e-3));
-                let median_s = shared.within(2e-3, 6e-3);
-                if !to_device {
-                    link.queue = Some(Queue::new(1e-3, median_s, 5.0, horizon_s, shared));
-                }
+                let median_s = shared.within(0.3e-3, 1e-3);
+                let times = if to_device { 1.0 } else { 3.0 };
+                // Draws of its own, for the two queues have nothing to do with each other.
+                let mut draws = Draws::new(seed, if to_device { "queue/to device" } else { "queue/to host" });
+                link.queue = Some(Queue::new(times * 0.5e-3, times * median_s, 5.0, horizon_s, &mut draws));
             }
             PathKind::Usb1k => {
                 (link.min_s, link.tail) = (60e-6, Tail::Exponential(10e-6));
@@ -229,9 +230,9 @@ impl Link {
             }
             PathKind::Late => {
                 link.hiccup = (0.02, 1e-3);
-                let when = OnOff::new(4.0, 36.0, horizon_s, shared);
-                let mean_s = if to_device { 2e-3 } else { 8e-3 };
-                link.busy = Some(Busy { when, least_s: 0.0, mean_s, spike: (0.0, 0.0) });
+                let when = OnOff::new(4.0, 23.0, horizon_s, shared);
+                let (least_s, mean_s) = if to_device { (0.0, 3e-3) } else { (5e-3, 15e-3) };
+                link.busy = Some(Busy { when, least_s, mean_s, spike: (0.0, 0.0) });
             }
         }
         link

@@ -263,6 +263,7 @@ impl ClockArgs {
             wander_ppm: self.wander_ppm,
             steps: self.steps.clone(),
             resolution_s: self.resolution_us * 1e-6,
+            ..ClockModel::default()
         }
     }
 }

@@ -101,6 +101,7 @@ impl NtpArgs {
                 wander_ppm: clock.wander_ppm,
                 steps: clock.steps.clone(),
                 resolution_s: clock.resolution_us * 1e-6,
+                ..ClockModel::default()
             },
             stratum: self.server.stratum,
             root_delay_s: self.server.root_delay_ms * 1e-3,
