@@ -22,7 +22,8 @@ pub struct SimExchange {
 /// One sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SimSample {
-    /// Its stamp: the device's clock as read.
+    /// Its stamp by the device's clock. Not coarsened as the exchanges' readings are: devices that answer
+    /// in whole milliseconds stamp their samples finely.
     pub device_time_s: f64,
     /// When it was taken, host time: the truth.
     pub host_time_s: f64,
@@ -195,7 +196,7 @@ fn samples(case: &Case, start_s: f64, plan: &ClockPlan, clock: &SimClock) -> Vec
             let host_time_s = clock.host_at_oscillator_s(oscillator_s);
             let device_s = clock.device_time_at_oscillator_s(oscillator_s);
             (!asleep(host_time_s))
-                .then(|| SimSample { device_time_s: case.reading.read(device_s), host_time_s })
+                .then(|| SimSample { device_time_s: device_s, host_time_s })
         })
         .collect()
 }
