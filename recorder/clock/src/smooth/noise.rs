@@ -41,7 +41,7 @@ pub(super) fn choose(
     grids: &Grids,
     chain: &Chain,
     sites: &[Site],
-    min_variance: f64,
+    min_variance: &[f64],
     stillness: f64,
 ) -> Vec<f64> {
     let n = sites.len();
