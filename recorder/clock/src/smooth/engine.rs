@@ -18,7 +18,13 @@ const EVENT_MARGIN: usize = 3;
 /// Exchanges of a class of congestion at least.
 const MIN_CLASS: usize = 60;
 /// Share of the uncertainty of the end points that is left in theta.
-const ANCHOR_SHARE: f64 = 0.7;
+const ANCHOR_SHARE: f64 = 0.4;
+/// The same where both ways share a law.
+const ALIKE_SHARE: f64 = 0.7;
+/// Waves below which the laws are learnt badly.
+const FEW_WAVES: f64 = 60.0;
+/// Variance over the posterior's where the edges of the delays are soft.
+const SOFT_INFLATION: f64 = 1.6;
 const FINEST: f64 = 1.0;
 /// Growth of the order statistics below which an edge may be soft.
 const SOFT_GROWTH: f64 = 1.95;
@@ -174,6 +180,14 @@ impl Engine {
         }
     }
 
+    /// Variance over the posterior's: what the posterior takes for known was learnt from the same
+    /// exchanges. More so with soft edges, and where there are few waves.
+    pub fn inflation(&self) -> f64 {
+        let soft = self.laws.iter().any(|[there, back]| there.soft && back.soft);
+        let few = FEW_WAVES / self.len() as f64;
+        if soft { SOFT_INFLATION + 2.0 * few } else { 1.0 + (few - 0.5).clamp(0.0, 1.0) }
+    }
+
     /// `lo` and `hi` of the probes of a wave, moved to the wave's time.
     fn moved(&self, w: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
         let wave = self.waves.waves[w];
@@ -235,7 +249,7 @@ impl Engine {
                 }
                 let most = path.half_us.min(200.0 + 0.3 * path.half_us);
                 path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
-                path.anchor_us = ANCHOR_SHARE * sigma_us.min(edges.sigma_us);
+                path.anchor_us = ALIKE_SHARE * sigma_us.min(0.5 * edges.sigma_us);
             }
             anchors.push(edges.sigma_us);
             if delays[0].len() > most {

@@ -82,7 +82,7 @@ fn knot(engine: &Engine, w: usize) -> Knot {
         x_s: host_s - theta_us * 1e-6,
         y_s: theta_us * 1e-6,
         slope: frequency / (1.0 - frequency),
-        variance_s2: (state.cov.a + path_us2) * 1e-12,
+        variance_s2: (engine.inflation() * state.cov.a + path_us2) * 1e-12,
         covariance_s: state.cov.b * 1e-12,
         slope_variance: state.cov.d * 1e-12,
         noise_s2_per_s3: noise * 1e-12,
