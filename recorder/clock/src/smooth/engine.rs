@@ -241,12 +241,6 @@ impl Engine {
             path.anchor_us = ANCHOR_SHARE * edges.sigma_us;
             let alike = symmetric_shift(&delays);
             if let Some((shift_us, sigma_us)) = alike {
-                if std::env::var("VG").is_ok() {
-                    println!(
-                        "match shift {:.2} +- {:.2}, edges {:.2} +- {:.2}",
-                        shift_us, sigma_us, path.shift_us, path.anchor_us
-                    );
-                }
                 let most = path.half_us.min(200.0 + 0.3 * path.half_us);
                 path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
                 path.anchor_us = ALIKE_SHARE * sigma_us.min(0.5 * edges.sigma_us);
@@ -256,12 +250,6 @@ impl Engine {
                 most = delays[0].len();
                 self.alike = alike.is_some();
                 self.unlike = unlike(&delays);
-                if std::env::var("VG").is_ok() {
-                    println!(
-                        "round {round} growth {:?}",
-                        [0, 1].map(|way: usize| growth(&mut delays[way].clone()))
-                    );
-                }
                 may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
             }
             let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);

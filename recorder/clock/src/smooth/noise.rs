@@ -59,15 +59,6 @@ pub(super) fn choose(
         ep::propagate(grids, &chain, &mut sites, &mut smoother, min_variance, iterations, Some(&mut by_wave));
         scores[at] = windows.iter().map(|w| by_wave[w.clone()].iter().sum()).collect();
     }
-    if std::env::var("VQ").is_ok() {
-        println!(
-            "q scores {:?}",
-            used.iter()
-                .zip(&scores)
-                .map(|(&i, s)| (GRID[i].log10().round(), s.iter().sum::<f64>().round()))
-                .collect::<Vec<_>>()
-        );
-    }
     // Viterbi over the windows.
     let mut best = vec![vec![0.0; used.len()]; windows.len()];
     let mut from = vec![vec![0usize; used.len()]; windows.len()];
