@@ -100,9 +100,7 @@ fn choose(
     if let Some(query) = &args.stream {
         let streams = select(&recording.scan, clocks, std::slice::from_ref(query))
             .map_err(|e| Failure::usage(e, ""))?;
-        all.retain(|clock| {
-            streams.iter().any(|s| clock.streams.contains(s) || clock.companion == Some(*s))
-        });
+        all.retain(|clock| streams.iter().any(|s| clock.streams.contains(s) || clock.companion == Some(*s)));
         if all.is_empty() {
             let text = format!("the clock of `{query}` is the recorder's own, or was never measured");
             return Err(Failure::usage(text, format!("clocks that were measured: {}", names.join(", "))));
@@ -149,7 +147,8 @@ fn render(recording: &Recording, clock: &MeasuredClock, studies: &[Study]) -> St
         let step = time(reading.resolution_s);
         lines.push(format!("  read in steps of {step} ({})", reading.stamp.name()));
     }
-    let bursts = if first.exchanges > 0 { format!(" in {} bursts", first.picks.len()) } else { String::new() };
+    let bursts =
+        if first.exchanges > 0 { format!(" in {} bursts", first.picks.len()) } else { String::new() };
     lines.push(format!(
         "  {} exchanges{bursts} ({} unusable), {} clock offsets{}",
         format::count(first.exchanges),
@@ -194,7 +193,17 @@ fn events_of(study: &Study) -> String {
 
 fn method_table(studies: &[Study]) -> Table {
     let headings = [
-        "DRIFT", "LOWEST", "HIGHEST", "WANDER", "RESIDUAL RMS", "95 %", "LARGEST", "EVENTS", "RELATIVE", "TOTAL", "BOUND",
+        "DRIFT",
+        "LOWEST",
+        "HIGHEST",
+        "WANDER",
+        "RESIDUAL RMS",
+        "95 %",
+        "LARGEST",
+        "EVENTS",
+        "RELATIVE",
+        "TOTAL",
+        "BOUND",
     ];
     let mut columns = vec![("METHOD", Align::Left)];
     columns.extend(headings.map(|heading| (heading, Align::Right)));

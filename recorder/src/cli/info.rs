@@ -28,7 +28,8 @@ pub(super) fn open_to_look(file: &Path) -> Result<Recording, Failure> {
             source: lockstep_xdf::packed::UnpackError::Read { unpacked_bytes: 0, source },
             ..
         } => {
-            let text = format!("{}: not an XDF file: it begins like a packed one, but {source}", file.display());
+            let text =
+                format!("{}: not an XDF file: it begins like a packed one, but {source}", file.display());
             Failure::other(text, "is it a recording, and whole?")
         }
         _ => open_failure(error),

@@ -164,7 +164,10 @@ fn clock_remarks(summary: &Summary) -> Vec<String> {
 fn master_line(master: &MasterFacts) -> String {
     let drift = master.drift_ppm.map_or_else(String::new, |ppm| format!(", drift {ppm:+.3} ppm"));
     let Some(last) = master.host_utc.last() else {
-        return format!("  master clock \"{}\"{drift}; this machine's UTC was not compared with it", master.clock);
+        return format!(
+            "  master clock \"{}\"{drift}; this machine's UTC was not compared with it",
+            master.clock
+        );
     };
     let most = master.host_utc.iter().map(|at| at.host_utc_minus_master_s.abs()).fold(0.0, f64::max);
     format!(

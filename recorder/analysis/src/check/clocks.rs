@@ -1,11 +1,11 @@
 //! The measurements of the clocks: offsets that were not measured, exchanges that cannot be.
 
-use lockstep_clock::{Exchange, EventKind, measure};
+use lockstep_clock::{EventKind, Exchange, measure};
 use lockstep_xdf::{ClockOffset, LoadError, ScannedStream};
 
+use super::Finding;
 use super::rules::{self, Rule};
 use super::stamps::chunk_of_sample;
-use super::Finding;
 use crate::clocks::{Clock, Clocks, EXCHANGE_TYPE, StreamClock};
 use crate::{Recording, Synchronizer};
 
@@ -116,7 +116,8 @@ fn alone(offsets: &[&ClockOffset], at: usize) -> bool {
             (c - b).abs() > 1e3 * (b - a).abs().max(ALONE_S)
         };
     };
-    let far_s = (offsets[at].offset_s - before.offset_s).abs().min((offsets[at].offset_s - after.offset_s).abs());
+    let far_s =
+        (offsets[at].offset_s - before.offset_s).abs().min((offsets[at].offset_s - after.offset_s).abs());
     far_s > ALONE_S && far_s > 10.0 * (after.offset_s - before.offset_s).abs()
 }
 

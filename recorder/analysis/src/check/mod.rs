@@ -20,8 +20,8 @@ use crate::{Recording, SyncError, SyncOptions, Synchronizer};
 
 pub use losses::{ConfiguredSource, configured_sources, source_of};
 pub use rules::{ALL as RULES, Rule};
-pub use structure::footer_agrees;
 pub use stamps::{Place, Places, StampFacts};
+pub use structure::footer_agrees;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -12,7 +12,8 @@ pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Fi
             let rule = if regular { &rules::NO_SAMPLES } else { &rules::NO_SAMPLES_IRREGULAR };
             out.push(Finding::new(rule, "no sample").of(stream).at(stream.header_offset));
         }
-        if facts.back.count > 0 {
+        // Exchanges are written in the order in which they were asked; answers may overtake each other.
+        if facts.back.count > 0 && stream.info.kind != crate::clocks::EXCHANGE_TYPE {
             let mut what = format!("{} stamps are earlier than the one before", facts.back.count);
             if let Some(place) = facts.back.first.first() {
                 let by_s = -place.step_s.unwrap_or(0.0);
@@ -25,7 +26,8 @@ pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Fi
         }
         if facts.not_finite.count > 0 {
             let first = facts.not_finite.first.first().map_or(0, |place| place.sample);
-            let what = format!("{} stamps are no numbers, the first at sample {first}", facts.not_finite.count);
+            let what =
+                format!("{} stamps are no numbers, the first at sample {first}", facts.not_finite.count);
             out.push(Finding::new(&rules::STAMPS_NOT_FINITE, what).of(stream).places(&facts.not_finite));
         }
         let same_name = |other: &&lockstep_xdf::ScannedStream| {

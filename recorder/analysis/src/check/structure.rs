@@ -36,8 +36,7 @@ pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Fi
 }
 
 fn damaged(recording: &Recording, damage: &Damage) -> Finding {
-    let stream =
-        damage.stream_id.and_then(|id| recording.scan.streams.iter().find(|stream| stream.id == id));
+    let stream = damage.stream_id.and_then(|id| recording.scan.streams.iter().find(|stream| stream.id == id));
     Finding {
         bytes: Some(damage.bytes),
         stream_id: damage.stream_id,
@@ -69,10 +68,8 @@ fn footer(recording: &Recording, stream: &ScannedStream, facts: &StampFacts, out
         return;
     };
     if footer.sample_count != facts.samples {
-        let what = format!(
-            "the footer counts {} samples, {} can be read",
-            footer.sample_count, facts.samples
-        );
+        let what =
+            format!("the footer counts {} samples, {} can be read", footer.sample_count, facts.samples);
         let lost = footer.sample_count.checked_sub(facts.samples).filter(|&lost| lost > 0);
         out.push(Finding { samples_lost: lost, ..Finding::new(&rules::FOOTER_COUNT, what).of(stream) });
     } else {

@@ -21,8 +21,7 @@ struct Made {
 }
 
 const LOCKSTEP: &str = "<info><version>1.0</version><recorder>Lockstep 0.1.0</recorder></info>";
-const LAB_RECORDER: &str =
-    "<info><version>1.0</version><datetime>2026-01-01T00:00:00+0000</datetime></info>";
+const LAB_RECORDER: &str = "<info><version>1.0</version><datetime>2026-01-01T00:00:00+0000</datetime></info>";
 
 impl Made {
     /// 500 samples at 100 Hz of a device 50 s behind, measured each second.
@@ -59,7 +58,8 @@ impl Made {
         encode::file_header(&mut out, self.header);
         let mut eeg = StreamInfo::new("eeg", "EEG", 1, 100.0, ChannelFormat::Float32);
         if !self.required.is_empty() {
-            let mut events = StreamInfo::new("Lockstep Events", "RecorderEvents", 1, 0.0, ChannelFormat::String);
+            let mut events =
+                StreamInfo::new("Lockstep Events", "RecorderEvents", 1, 0.0, ChannelFormat::String);
             let config = format!("[[source]]\nname = \"{}\"\nplugin = \"udp\"\n", self.required);
             events.desc.push_child(texts("lockstep", &[("configuration_toml", &config)]));
             encode::stream_header(&mut out, 1, &events.to_xml());
@@ -159,7 +159,10 @@ fn a_file_that_was_cut_says_where() {
     let chunk = eeg.chunks[4];
     let checked = check_bytes(&whole[..chunk.file_offset as usize + 100]);
     let cut = found(&checked, "cut");
-    assert_eq!((cut.severity, cut.offset, cut.stream.as_deref()), (Severity::Error, Some(chunk.file_offset), Some("eeg")));
+    assert_eq!(
+        (cut.severity, cut.offset, cut.stream.as_deref()),
+        (Severity::Error, Some(chunk.file_offset), Some("eeg"))
+    );
     assert!(cut.samples_lost.is_some_and(|lost| (1..50).contains(&lost)), "{cut:?}");
     assert_eq!(codes(&checked).iter().filter(|code| **code == "no-footer").count(), 3);
 }
@@ -210,8 +213,7 @@ fn sources_that_gave_nothing_are_missing() {
     let missing = Made { required: "gaze", ..Made::whole() }.check();
     let finding = found(&missing, "missing-source");
     assert!(finding.severity == Severity::Error && finding.what.contains("gaze"), "{finding:?}");
-    let silent =
-        Made { stamps: Vec::new(), footer_samples: Some(0), ..Made::whole() }.check();
+    let silent = Made { stamps: Vec::new(), footer_samples: Some(0), ..Made::whole() }.check();
     assert!(found(&silent, "missing-source").what.contains("no sample"));
     found(&silent, "no-samples");
 }

@@ -66,11 +66,8 @@ pub fn figure(study: &Study, titles: &Titles) -> String {
 fn head(svg: &mut Svg, study: &Study, titles: &Titles) {
     let left = LEFT - 60.0;
     let title = format!("Clock \u{201c}{}\u{201d} in {}", titles.clock, titles.file);
-    let title: String = if title.chars().count() > 90 {
-        title.chars().take(89).chain(['…']).collect()
-    } else {
-        title
-    };
+    let title: String =
+        if title.chars().count() > 90 { title.chars().take(89).chain(['…']).collect() } else { title };
     svg.text((left, 28.0), 17.0, Anchor::Start, "fill=\"#111111\" font-weight=\"bold\"", &title);
     let n = if study.exchanges > 0 {
         format!("n = {} exchanges in {} bursts", study.exchanges, study.picks.len())

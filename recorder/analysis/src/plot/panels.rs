@@ -72,7 +72,13 @@ fn begin(svg: &mut Svg, scene: &Scene<'_>, y: &Axis, frame: &Frame<'_>) {
             svg.text((at, bottom + 18.0), 11.5, Anchor::Middle, "fill=\"#333333\"", &text);
         }
     }
-    svg.text((left - 60.0, top - 10.0), 14.0, Anchor::Start, "fill=\"#111111\" font-weight=\"bold\"", frame.letter);
+    svg.text(
+        (left - 60.0, top - 10.0),
+        14.0,
+        Anchor::Start,
+        "fill=\"#111111\" font-weight=\"bold\"",
+        frame.letter,
+    );
     svg.text((left, top - 10.0), 12.5, Anchor::Start, "fill=\"#111111\"", frame.title);
     svg.text_up((left - 56.0, 0.5 * (top + bottom)), 12.0, frame.label);
     legend(svg, right, top - 10.0, frame.legend);
@@ -98,7 +104,7 @@ fn legend(svg: &mut Svg, right: f64, y: f64, entries: &[(Mark, &str)]) {
     let mut x = right;
     for (mark, text) in entries.iter().rev() {
         svg.text((x, y), 11.5, Anchor::End, "fill=\"#333333\"", text);
-        let width = 5.9 * text.chars().count() as f64 + 6.0;
+        let width = 6.6 * text.chars().count() as f64 + 8.0;
         let (from, to) = (x - width - 18.0, x - width);
         match mark {
             Mark::Dot(colour) => {
@@ -185,7 +191,7 @@ pub(super) fn course(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64, f64)
             instants(piece, scene.per_piece()).map(at).collect()
         })
         .collect();
-    let (low, high) = middle_range(picks.iter().map(|pick| pick.1));
+    let (low, high) = middle_range(picks.iter().map(|pick| pick.1), 0.1);
     let band = courses.iter().flatten().flat_map(|p| [p[1] - p[3], p[1] + p[3]]);
     let (low, high) = axis::range(band.chain([low, high]));
     let (per_s, name) = unit(high.max(-low));
@@ -248,7 +254,7 @@ pub(super) fn residuals(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64, f
         .iter()
         .filter_map(|pick| Some((pick.host_time_s(), residual_s(&study.map, pick)?)))
         .collect();
-    let (low, high) = middle_range(off.iter().map(|o| o.1).chain((!off.is_empty()).then_some(0.0)));
+    let (low, high) = middle_range(off.iter().map(|o| o.1).chain((!off.is_empty()).then_some(0.0)), 0.005);
     let (low, high) = axis::range([low, high].into_iter());
     let (per_s, name) = unit(high.max(-low));
     let y = Axis { scale: Scale::Linear, low: low * per_s, high: high * per_s, from: bottom, to: top };
@@ -286,11 +292,8 @@ pub(super) fn round_trips(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64,
     let place = |(host_s, trip_s): (f64, f64)| (scene.x_of(host_s), y.place(trip_s * per_s));
     let dots: Vec<_> = all.iter().map(|r| place(*r)).collect();
     svg.dots(&dots, dot_size(dots.len()), &format!("stroke=\"{GREY}\" stroke-opacity=\"0.55\""));
-    let fastest: Vec<_> = study
-        .picks
-        .iter()
-        .filter_map(|pick| Some(place((pick.host_time_s(), pick.round_trip_s?))))
-        .collect();
+    let fastest: Vec<_> =
+        study.picks.iter().filter_map(|pick| Some(place((pick.host_time_s(), pick.round_trip_s?)))).collect();
     svg.dots(&fastest, dot_size(fastest.len()), &format!("stroke=\"{BLUE}\" stroke-opacity=\"0.85\""));
     if all.is_empty() {
         nothing(svg, scene, &y, "the file keeps no round-trip times");
@@ -337,11 +340,11 @@ pub(super) fn errors(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64, f64)
     end(svg, scene, &y);
 }
 
-/// A range that leaves out the most extreme hundredth, on both sides together.
-fn middle_range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+/// A range that leaves out this share of the values on either side.
+fn middle_range(values: impl Iterator<Item = f64>, share: f64) -> (f64, f64) {
     let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
-    match (quantile(&values, 0.005), quantile(&values, 0.995)) {
+    match (quantile(&values, share), quantile(&values, 1.0 - share)) {
         (Some(low), Some(high)) => (low, high),
         _ => (f64::NAN, f64::NAN),
     }

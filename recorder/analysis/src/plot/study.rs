@@ -99,7 +99,8 @@ pub fn study(history: &History, method: Method) -> Study {
 pub fn study_map(history: &History, map: ClockMap) -> Study {
     let picks = picks(history);
     let usable = history.exchanges.iter().filter_map(|e| Some((e, measure(e, history.reading)?)));
-    let round_trips: Vec<(f64, f64)> = usable.map(|(e, m)| (0.5 * (e.t0_s + e.t3_s), m.round_trip_s)).collect();
+    let round_trips: Vec<(f64, f64)> =
+        usable.map(|(e, m)| (0.5 * (e.t0_s + e.t3_s), m.round_trip_s)).collect();
     let mut values: Vec<f64> = round_trips.iter().map(|r| r.1).collect();
     values.sort_by(f64::total_cmp);
     let round_trip_s = quantile(&values, 0.0).map(|min| RoundTrips {
@@ -117,7 +118,11 @@ pub fn study_map(history: &History, map: ClockMap) -> Study {
         offsets: history.offsets.len() as u64,
         stale_stamps: history.stale_stamps,
         round_trip_s,
-        host_span_s: map.pieces.first().zip(map.pieces.last()).map(|(a, b)| (a.host_span_s.0, b.host_span_s.1)),
+        host_span_s: map
+            .pieces
+            .first()
+            .zip(map.pieces.last())
+            .map(|(a, b)| (a.host_span_s.0, b.host_span_s.1)),
         offset_s: map
             .pieces
             .first()

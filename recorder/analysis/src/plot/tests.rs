@@ -65,8 +65,14 @@ fn numbers_on_axes_are_round() {
     let axis = |scale, low, high| Axis { scale, low, high, from: 0.0, to: 100.0 };
     assert_eq!(axis(Scale::Linear, -1.2, 5.3).ticks(4), [0.0, 2.0, 4.0]);
     assert_eq!(axis(Scale::Logarithmic, 0.8, 30.0).ticks(4), [1.0, 2.0, 5.0, 10.0, 20.0]);
-    assert_eq!([number(0.0), number(1500.0), number(0.25), number(-2.5)], ["0", "1500", "0.25", "\u{2212}2.5"]);
-    assert_eq!([duration(1.5e-6), duration(0.1165), duration(f64::INFINITY)], ["1.50 µs", "116 ms", "unknown"]);
+    assert_eq!(
+        [number(0.0), number(1500.0), number(0.25), number(-2.5)],
+        ["0", "1500", "0.25", "\u{2212}2.5"]
+    );
+    assert_eq!(
+        [duration(1.5e-6), duration(0.1165), duration(f64::INFINITY)],
+        ["1.50 µs", "116 ms", "unknown"]
+    );
     let (low, high) = range([3.0, 3.0].into_iter());
     assert!(low < 3.0 && high > 3.0);
 }
