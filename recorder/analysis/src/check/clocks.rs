@@ -21,7 +21,8 @@ const SAME_S: f64 = 1e-6;
 pub(super) fn find(recording: &Recording, clocks: &Clocks, out: &mut Vec<Finding>) -> Result<(), LoadError> {
     let streams = &recording.scan.streams;
     for (index, stream) in streams.iter().enumerate() {
-        offsets(stream, out);
+        let has_exchanges = clocks.of(index).is_some_and(|clock| !clock.history.exchanges.is_empty());
+        offsets(stream, has_exchanges, out);
         let names_clock = stream.info.desc.child("clock").is_some() && stream.info.kind != EXCHANGE_TYPE;
         let unknown = clocks.of_stream.get(index) == Some(&StreamClock::Unknown);
         let empty = clocks.of(index).is_some_and(|clock| clock.history.is_empty());
@@ -67,7 +68,7 @@ fn possible(offset: &ClockOffset) -> bool {
     fine(offset.offset_s) && fine(offset.collection_time_s)
 }
 
-fn offsets(stream: &ScannedStream, out: &mut Vec<Finding>) {
+fn offsets(stream: &ScannedStream, has_exchanges: bool, out: &mut Vec<Finding>) {
     let all = &stream.clock_offsets;
     let mut garbage: Vec<&ClockOffset> = all.iter().filter(|offset| !possible(offset)).collect();
     let kept: Vec<&ClockOffset> = all.iter().filter(|offset| possible(offset)).collect();
@@ -93,6 +94,10 @@ fn offsets(stream: &ScannedStream, out: &mut Vec<Finding>) {
             first.collection_time_s
         );
         out.push(Finding::new(&rules::OFFSET_BACK, what).of(stream).at(first.file_offset));
+    }
+    // Where there are exchanges, these show what was measured, and coarse clocks repeat themselves.
+    if has_exchanges {
+        return;
     }
     // A stream on the recorder's clock has nothing but zeros.
     let repeated = || pairs().filter(|(a, b)| a.offset_s == b.offset_s && b.offset_s != 0.0);

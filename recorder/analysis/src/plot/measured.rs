@@ -11,6 +11,9 @@ const BURST_GAP_S: f64 = 0.5;
 /// ... as long as the burst is no longer than this.
 const BURST_LENGTH_S: f64 = 2.05;
 
+/// Times and offsets beyond 30 million years are no measurements: they have no digits left.
+const FARTHEST_S: f64 = 1e15;
+
 /// One clock, with everything that was measured of it.
 #[derive(Debug, Clone)]
 pub struct MeasuredClock {
@@ -109,11 +112,20 @@ fn exchanges(recording: &Recording, stream: usize) -> Result<Vec<Exchange>, Load
     Ok(list)
 }
 
+fn near(time_s: f64) -> bool {
+    time_s.abs() <= FARTHEST_S
+}
+
+/// What an exchange shows, if its stamps can be those of one.
+pub(super) fn usable(exchange: &Exchange, reading: Reading) -> Option<Measurement> {
+    measure(exchange, reading).filter(|m| near(m.device_time_s) && near(m.offset_s) && near(m.round_trip_s))
+}
+
 /// The fastest exchange of each burst; without exchanges, the offsets of the file.
 pub(super) fn picks(history: &History) -> Vec<Pick> {
     let shift_s = history.known_asymmetry_s.filter(|shift_s| shift_s.is_finite()).unwrap_or(0.0);
     if history.exchanges.is_empty() {
-        let all = history.offsets.iter().filter(|o| o.device_time_s.is_finite() && o.offset_s.is_finite());
+        let all = history.offsets.iter().filter(|o| near(o.device_time_s) && near(o.offset_s));
         return all
             .map(|o| Pick {
                 device_time_s: o.device_time_s,
@@ -130,7 +142,7 @@ pub(super) fn picks(history: &History) -> Vec<Pick> {
         round_trip_s: Some(m.round_trip_s),
     };
     for exchange in &history.exchanges {
-        let Some(measured) = measure(exchange, history.reading) else { continue };
+        let Some(measured) = usable(exchange, history.reading) else { continue };
         burst = match burst {
             Some((first_s, last_s, best))
                 if (exchange.t0_s - last_s).abs() <= BURST_GAP_S

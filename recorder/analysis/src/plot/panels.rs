@@ -282,7 +282,7 @@ pub(super) fn round_trips(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64,
     let positive = || all.iter().map(|r| r.1).filter(|r| *r > 0.0 && r.is_finite());
     let low = positive().fold(f64::INFINITY, f64::min);
     let high = positive().fold(0.0, f64::max);
-    let (low, high) = if low.is_finite() { (0.8 * low, 1.25 * high) } else { (1e-4, 1e-2) };
+    let (low, high) = if low.is_finite() { logarithmic(0.8 * low, 1.25 * high) } else { (1e-4, 1e-2) };
     let (per_s, name) = unit(high);
     let y = Axis { scale: Scale::Logarithmic, low: low * per_s, high: high * per_s, from: bottom, to: top };
     let entries = [(Mark::Dot(GREY), "all exchanges"), (Mark::Dot(BLUE), "fastest of each burst")];
@@ -319,7 +319,7 @@ pub(super) fn errors(svg: &mut Svg, scene: &Scene<'_>, (top, bottom): (f64, f64)
     let fine = || at.iter().flatten().flat_map(|p| p[1..].to_vec()).filter(|e| *e > 0.0 && e.is_finite());
     let (low, high) = (fine().fold(f64::INFINITY, f64::min), fine().fold(0.0, f64::max));
     let known = low.is_finite();
-    let (low, high) = if known { (0.7 * low, 1.4 * high) } else { (1e-6, 1e-3) };
+    let (low, high) = if known { logarithmic(0.7 * low, 1.4 * high) } else { (1e-6, 1e-3) };
     let (per_s, name) = unit(high);
     let y = Axis { scale: Scale::Logarithmic, low: low * per_s, high: high * per_s, from: bottom, to: top };
     let entries = [(Mark::Line(BLUE), "relative"), (Mark::Line(GREEN), "total"), (Mark::Line(PINK), "bound")];
@@ -348,6 +348,12 @@ fn middle_range(values: impl Iterator<Item = f64>, share: f64) -> (f64, f64) {
         (Some(low), Some(high)) => (low, high),
         _ => (f64::NAN, f64::NAN),
     }
+}
+
+/// Ends of a logarithmic axis: nothing shorter than a picosecond, and no more decades than can be read.
+fn logarithmic(low: f64, high: f64) -> (f64, f64) {
+    let high = high.max(2e-12);
+    (low.max(1e-9 * high).max(1e-12).min(0.5 * high), high)
 }
 
 fn dot_size(count: usize) -> f64 {

@@ -1,9 +1,9 @@
 //! What one method makes of one clock.
 
-use lockstep_clock::{ClockMap, Event, EventKind, History, Method, Piece, fit, measure};
+use lockstep_clock::{ClockMap, Event, EventKind, History, Method, Piece, fit};
 use serde::Serialize;
 
-use super::measured::{Pick, picks};
+use super::measured::{Pick, picks, usable};
 use crate::{ClockEvent, Uncertainty};
 
 /// Instants at which errors and courses are looked at, for all pieces together.
@@ -98,7 +98,7 @@ pub fn study(history: &History, method: Method) -> Study {
 /// Look at a map that was made of a clock's history.
 pub fn study_map(history: &History, map: ClockMap) -> Study {
     let picks = picks(history);
-    let usable = history.exchanges.iter().filter_map(|e| Some((e, measure(e, history.reading)?)));
+    let usable = history.exchanges.iter().filter_map(|e| Some((e, usable(e, history.reading)?)));
     let round_trips: Vec<(f64, f64)> =
         usable.map(|(e, m)| (0.5 * (e.t0_s + e.t3_s), m.round_trip_s)).collect();
     let mut values: Vec<f64> = round_trips.iter().map(|r| r.1).collect();
