@@ -23,9 +23,11 @@
 #![forbid(unsafe_code)]
 
 mod arrival;
+pub mod check;
 pub mod clocks;
 pub mod export;
 mod file;
+pub mod plot;
 mod query;
 mod report;
 mod source;

@@ -107,7 +107,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-fn method(text: &str) -> Result<Method, String> {
+pub(super) fn method(text: &str) -> Result<Method, String> {
     let names = || Method::ALL.map(Method::name).join(", ");
     let found = Method::ALL.into_iter().find(|method| method.name() == text);
     found.ok_or_else(|| format!("the methods are {}", names()))

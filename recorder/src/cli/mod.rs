@@ -1,6 +1,8 @@
 //! The command line: what was typed is turned into calls, and what came of them
 //! into text and an exit code.
 
+mod check;
+mod clock;
 mod demo;
 mod exit;
 mod export;
@@ -25,6 +27,14 @@ Exit codes:
   1  failed: there is no usable result
   2  wrong usage or configuration: nothing was begun
   3  recorded, but data were lost; what and how much is shown and written into the file";
+
+/// Below the help of `check`, where they mean something more precise.
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  whole: nothing was found but notes
+  1  a file cannot be read
+  2  wrong usage: there is no such file
+  3  data are lost, damaged or doubtful: see the findings";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -58,6 +68,12 @@ enum Command {
     /// Show what is in a recording
     #[command(after_help = EXIT_CODES)]
     Info(info::InfoArgs),
+    /// Check whether recordings are whole: structure, counts, stamps, clocks, losses
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(check::CheckArgs),
+    /// Show the clocks of a recording: exchanges, drift, residuals, errors, steps; and draw them
+    #[command(after_help = EXIT_CODES)]
+    Clock(clock::ClockArgs),
     /// Write tables: each stream on one time axis, with the error of each sample
     #[command(after_help = EXIT_CODES)]
     Export(export::ExportArgs),
@@ -84,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Plugins(args) => plugins::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Clock(args) => clock::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema => {
