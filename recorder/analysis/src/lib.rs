@@ -26,6 +26,8 @@ mod arrival;
 pub mod clocks;
 pub mod export;
 mod file;
+pub mod lag;
+pub mod merge;
 mod query;
 mod report;
 mod source;
