@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lockstep_analysis::lag::{self, Bin, BlockFor, Drift, Edge, Estimated, Lag, LagError, LagOptions, Side, Source, Threshold};
+use lockstep_analysis::lag::{
+    self, Bin, BlockFor, Drift, Edge, Estimated, Lag, LagError, LagOptions, Side, Source, Threshold,
+};
 use lockstep_analysis::{ASYMMETRY_NOTE, Query, SyncError, Synchronizer, open};
 
 use super::Failure;
@@ -32,7 +34,8 @@ pub struct LagArgs {
     /// Channel of the stream they are compared with: its label, or its number from 1 on [default: 1]
     #[arg(long, value_name = "LABEL|N")]
     pub channel: Option<String>,
-    /// Where an edge is, in units of the channel; auto: midway between the 5th and the 95th centile
+    /// Where an edge is, in units of the channel; auto: midway between the two levels, told apart by the
+    /// 5th and the 95th centile
     /// [default: auto for streams with a nominal rate; every sample of others is an event]
     #[arg(long, value_name = "V|auto", allow_negative_numbers = true, value_parser = threshold)]
     pub threshold: Option<Threshold>,
@@ -213,7 +216,12 @@ fn render(lag: &Lag) -> String {
     out.push(String::new());
     out.push(format!("The lag, {} minus {}:", lag.against.stream, lag.events.stream));
     let figures = &lag.lag;
-    let mut table = Table::new(&[("", Align::Left), ("LAG", Align::Right), ("± (1 SE)", Align::Right), ("", Align::Left)]);
+    let mut table = Table::new(&[
+        ("", Align::Left),
+        ("LAG", Align::Right),
+        ("± (1 SE)", Align::Right),
+        ("", Align::Left),
+    ]);
     let mut row = |name: &str, value: Estimated, what: &str| {
         table.row(vec![name.to_owned(), ms(value.value), ms(value.error), what.to_owned()]);
     };
@@ -296,12 +304,15 @@ fn histogram(bins: &[Bin]) -> Vec<String> {
 
 fn block(lag: &Lag) -> String {
     let Some(block) = &lag.synchronization else {
-        return "No block: what both headers state was subtracted, and the lag above is what remains.".to_owned();
+        return "No block: what both headers state was subtracted, and the lag above is what remains."
+            .to_owned();
     };
     let (events, against) = (&lag.events.stream, &lag.against.stream);
     let for_events = block.stream == *events;
     let why = if for_events {
-        format!("# {events} minus {against}: subtracted from its stamps, it makes them say when {against} saw it.")
+        format!(
+            "# {events} minus {against}: subtracted from its stamps, it makes them say when {against} saw it."
+        )
     } else {
         format!("# {against} minus {events}: subtracted from its stamps, it makes them agree with {events}.")
     };

@@ -77,7 +77,9 @@ pub fn run(args: &MergeArgs) -> Result<u8, Failure> {
     let merged = merged.map_err(failure)?;
     let cut: Vec<String> = recordings
         .iter()
-        .filter_map(|recording| Some(format!("{}: {}", recording.path.display(), recording.unpack_fault.as_ref()?)))
+        .filter_map(|recording| {
+            Some(format!("{}: {}", recording.path.display(), recording.unpack_fault.as_ref()?))
+        })
         .collect();
     if args.json {
         print_out(&serde_json::to_string(&merged).map_err(anyhow::Error::from)?);

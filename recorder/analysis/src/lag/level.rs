@@ -77,10 +77,16 @@ impl Reservoir {
             }
             () => (lowest, middle, "the 0.01th centile and the median, for the pulses are brief"),
         };
+        // A centile lies in the tail of a level's noise: its middle does not.
+        let below = self.kept.partition_point(|&value| value < 0.5 * (low + high));
+        let middle_of = |range: &[f64]| range.get(range.len() / 2).copied();
+        let low = middle_of(&self.kept[..below]).unwrap_or(low);
+        let high = middle_of(&self.kept[below..]).unwrap_or(high);
         let threshold = stated.unwrap_or(0.5 * (low + high));
+        let levels = format!("the medians of both sides of midway between {levels}");
         let how = match stated {
             Some(_) => format!("given; the levels are {levels}"),
-            None => format!("auto: midway between {levels}"),
+            None => format!("auto: midway between the levels, {levels}"),
         };
         // A tenth of the step, but never so much that a level is inside.
         let room = (high - threshold).min(threshold - low);

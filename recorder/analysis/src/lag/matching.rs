@@ -262,7 +262,8 @@ fn align(rows: usize, columns: usize, worth: &dyn Fn(usize, usize) -> f64) -> Ve
         for j in 1..=columns {
             let skipped = best[(i - 1) * width + j].max(best[i * width + j - 1]);
             let worth = worth(i - 1, j - 1);
-            let matched = if worth >= 0.0 { best[(i - 1) * width + j - 1] + worth } else { f64::NEG_INFINITY };
+            let matched =
+                if worth >= 0.0 { best[(i - 1) * width + j - 1] + worth } else { f64::NEG_INFINITY };
             best[i * width + j] = skipped.max(matched);
         }
     }
@@ -338,7 +339,11 @@ mod tests {
                 return 0.0;
             }
             let skipped = go(i + 1, j, r, c, worth).max(go(i, j + 1, r, c, worth));
-            if worth(i, j) >= 0.0 { skipped.max(worth(i, j) + go(i + 1, j + 1, r, c, worth)) } else { skipped }
+            if worth(i, j) >= 0.0 {
+                skipped.max(worth(i, j) + go(i + 1, j + 1, r, c, worth))
+            } else {
+                skipped
+            }
         }
         go(0, 0, rows, columns, worth)
     }

@@ -18,6 +18,7 @@
 //!
 //! Memory grows with the number of events, not of samples.
 
+mod crossing;
 mod events;
 mod level;
 mod matching;
@@ -31,7 +32,8 @@ pub(crate) mod written;
 use lockstep_xdf::Damage;
 use serde::Serialize;
 
-pub use events::{Edge, Source, Threshold};
+pub use crossing::Edge;
+pub use events::{Source, Threshold};
 pub use level::Levels;
 pub use stats::{Bin, Drift, Estimated, Figures};
 
@@ -299,7 +301,8 @@ fn describe(
 ) -> Lag {
     let times_s: Vec<f64> = matched.pairs.iter().map(|&(event, _)| events.times_s[event]).collect();
     let pairs = matched.pairs.iter();
-    let lags_s: Vec<f64> = pairs.map(|&(event, other)| against.times_s[other] - events.times_s[event]).collect();
+    let lags_s: Vec<f64> =
+        pairs.map(|&(event, other)| against.times_s[other] - events.times_s[event]).collect();
     let lag = Figures::of(&lags_s);
     let drift = Drift::of(&times_s, &lags_s);
     let mut remarks = matched.remarks.clone();
@@ -317,10 +320,11 @@ fn describe(
         ));
     }
     let outliers = stats::outliers(&lags_s);
-    let one_clock = match (synchronizer.clocks.of_stream.get(streams.0), synchronizer.clocks.of_stream.get(streams.1)) {
-        (Some(StreamClock::Unknown), _) | (_, Some(StreamClock::Unknown)) => false,
-        (a, b) => a == b && !synchronizer.options.compat_pyxdf,
-    };
+    let one_clock =
+        match (synchronizer.clocks.of_stream.get(streams.0), synchronizer.clocks.of_stream.get(streams.1)) {
+            (Some(StreamClock::Unknown), _) | (_, Some(StreamClock::Unknown)) => false,
+            (a, b) => a == b && !synchronizer.options.compat_pyxdf,
+        };
     let both = |of: &dyn Fn(&Events) -> Option<f64>| Some((of(&events)?, of(&against)?));
     let sigmas = if one_clock { both(&|side| side.relative_s) } else { both(&|side| side.total_s) };
     let clock_sigma_s = sigmas.map(|(a, b)| a.hypot(b));

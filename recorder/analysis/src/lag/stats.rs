@@ -69,7 +69,10 @@ impl Figures {
             offset_median_s: quantile(&sorted, 0.5, independent),
             offset_5_centile_s: quantile(&sorted, 0.05, independent),
             offset_95_centile_s: quantile(&sorted, 0.95, independent),
-            rms_about_zero_s: Estimated { value: rms, error: over(square_sigma, 2.0 * rms * independent.sqrt()) },
+            rms_about_zero_s: Estimated {
+                value: rms,
+                error: over(square_sigma, 2.0 * rms * independent.sqrt()),
+            },
             correlation,
             independent,
         }
@@ -143,10 +146,15 @@ impl Drift {
             tl += (t - time) * (l - lag);
         }
         let slope = tl / tt;
-        let rest = times_s.iter().zip(lags_s).map(|(t, l)| (l - lag - slope * (t - time)).powi(2)).sum::<f64>();
+        let rest =
+            times_s.iter().zip(lags_s).map(|(t, l)| (l - lag - slope * (t - time)).powi(2)).sum::<f64>();
         let error = (rest / (n - 2.0) / tt).sqrt();
         let span_s = times_s.last()? - times_s.first()?;
-        slope.is_finite().then_some(Self { slope: Estimated { value: slope, error }, change_s: slope * span_s, span_s })
+        slope.is_finite().then_some(Self {
+            slope: Estimated { value: slope, error },
+            change_s: slope * span_s,
+            span_s,
+        })
     }
 }
 
@@ -189,7 +197,11 @@ pub(super) fn histogram(lags_s: &[f64], most: usize) -> Vec<Bin> {
 /// The next 1, 2 or 5 times a power of ten.
 fn round_step(wanted: f64) -> f64 {
     let power = 10f64.powf(wanted.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|step| step * power).find(|step| *step >= wanted * 0.999).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|step| *step >= wanted * 0.999)
+        .unwrap_or(10.0 * power)
 }
 
 #[cfg(test)]

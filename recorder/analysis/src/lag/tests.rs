@@ -122,7 +122,11 @@ fn the_block_brings_the_lag_to_zero() {
     let block = measure(bytes, &options()).unwrap().synchronization.unwrap();
     assert!((block.offset_mean + MEAN_S).abs() < 0.5e-3, "{block:?}");
     assert!(block.offset_5_centile < block.offset_median && block.offset_median < block.offset_95_centile);
-    assert!(block.to_toml().starts_with("[source.synchronization]\noffset_mean = -0.0"), "{}", block.to_toml());
+    assert!(
+        block.to_toml().starts_with("[source.synchronization]\noffset_mean = -0.0"),
+        "{}",
+        block.to_toml()
+    );
 
     // The header states it now: what remains is nothing, but the numbers to state stay.
     let (bytes, _) = photodiode(3, 200, Some(block.offset_mean));

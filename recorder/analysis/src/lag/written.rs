@@ -13,7 +13,9 @@ pub struct Draws(u64);
 impl Draws {
     pub fn new(seed: u64) -> Self {
         let mut draws = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def1);
-        (0..8).for_each(|_| drop(draws.unit()));
+        for _ in 0..8 {
+            draws.unit();
+        }
         draws
     }
 
@@ -89,7 +91,13 @@ impl Written {
     }
 
     /// A header with the clock that stamps the stream.
-    pub fn info(name: &str, kind: &str, rate_hz: f64, format: ChannelFormat, clock: Option<&str>) -> StreamInfo {
+    pub fn info(
+        name: &str,
+        kind: &str,
+        rate_hz: f64,
+        format: ChannelFormat,
+        clock: Option<&str>,
+    ) -> StreamInfo {
         let mut info = StreamInfo::new(name, kind, 1, rate_hz, format);
         if let Some(clock) = clock {
             let name = Element::new("name").with_text(clock);
@@ -103,7 +111,14 @@ impl Written {
         info.desc.push_child(Element::new("synchronization").with_child(value));
     }
 
-    fn samples(&mut self, id: u32, info: &StreamInfo, stamps_s: &[f64], offsets: &[(f64, f64)], push: impl Fn(&mut SampleEncoder, usize, usize)) {
+    fn samples(
+        &mut self,
+        id: u32,
+        info: &StreamInfo,
+        stamps_s: &[f64],
+        offsets: &[(f64, f64)],
+        push: impl Fn(&mut SampleEncoder, usize, usize),
+    ) {
         encode::stream_header(&mut self.bytes, id, &info.to_xml());
         let mut encoder = SampleEncoder::new(info.format, info.channel_count, info.nominal_rate_hz);
         let mut from = 0;
@@ -135,15 +150,30 @@ impl Written {
     }
 
     /// One channel of texts, with clock offsets.
-    pub fn texts(&mut self, id: u32, info: &StreamInfo, stamps_s: &[f64], texts: &[String], offsets: &[(f64, f64)]) {
+    pub fn texts(
+        &mut self,
+        id: u32,
+        info: &StreamInfo,
+        stamps_s: &[f64],
+        texts: &[String],
+        offsets: &[(f64, f64)],
+    ) {
         self.samples(id, info, stamps_s, offsets, |encoder, from, to| {
             encoder.push_strings(&stamps_s[from..to], texts[from..to].iter().map(String::as_str)).unwrap();
         });
     }
 
     /// The exchanges of a clock.
-    pub fn exchanges(&mut self, id: u32, clock: &str, domain: &str, exchanges: &[[f64; 4]], more: &[Element]) {
-        let mut info = StreamInfo::new(format!("{clock}-exchanges"), "ClockExchange", 4, 0.0, ChannelFormat::Double64);
+    pub fn exchanges(
+        &mut self,
+        id: u32,
+        clock: &str,
+        domain: &str,
+        exchanges: &[[f64; 4]],
+        more: &[Element],
+    ) {
+        let mut info =
+            StreamInfo::new(format!("{clock}-exchanges"), "ClockExchange", 4, 0.0, ChannelFormat::Double64);
         let texts = [("name", clock), ("domain", domain), ("resolution_s", "0"), ("stamp", "exact")];
         let children = texts.map(|(name, text)| Element::new(name).with_text(text));
         info.desc.push_child(children.into_iter().fold(Element::new("clock"), Element::with_child));

@@ -19,8 +19,13 @@ impl Link<'_> {
     /// Time of the other host at a time of this one, and the errors of both maps together: sigmas in
     /// quadrature, for both were measured apart; bounds added.
     pub(super) fn at(&self, host_s: f64) -> Estimate {
-        let exact =
-            |time_s| Estimate { host_time_s: time_s, relative_s: 0.0, total_s: 0.0, bound_s: 0.0, flagged: false };
+        let exact = |time_s| Estimate {
+            host_time_s: time_s,
+            relative_s: 0.0,
+            total_s: 0.0,
+            bound_s: 0.0,
+            flagged: false,
+        };
         // The common clock may count from 1970, where doubles have steps of 0.24 us: what is lost by
         // rounding is carried over to the other host.
         let (common_s, lost_s, mut errors) = match self.from.map(|map| (map, by_host(map, host_s))) {

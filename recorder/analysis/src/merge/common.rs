@@ -81,7 +81,8 @@ impl Input<'_> {
     /// Its file name.
     pub(super) fn name(&self) -> String {
         let path = &self.recording.path;
-        path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        path.file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 
     /// What is there that another recording might have, too.

@@ -160,7 +160,9 @@ pub enum MergeError {
     #[error("{path} names no file", path = .0.display())]
     NoName(PathBuf),
     /// They have nothing in common.
-    #[error("{name} has nothing in common with {others} by which both hosts could be related{wanted}\n{found}")]
+    #[error(
+        "{name} has nothing in common with {others} by which both hosts could be related{wanted}\n{found}"
+    )]
     Unrelated {
         /// The recording that is left.
         name: String,

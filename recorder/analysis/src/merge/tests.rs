@@ -86,7 +86,9 @@ fn stamps(path: &Path, name: &str) -> Vec<Vec<f64>> {
             let mut blocks = recording.scan.blocks(recording.source(), index, Default::default());
             while let Some(block) = blocks.next_block().unwrap() {
                 all.extend_from_slice(&block.data.time_stamps_s);
-                assert!(!matches!(&block.data.values, Columns::Text(list) if !list[0].get(0).starts_with("event")));
+                assert!(
+                    !matches!(&block.data.values, Columns::Text(list) if !list[0].get(0).starts_with("event"))
+                );
             }
             out.push(all);
         }

@@ -46,8 +46,7 @@ pub(super) fn write(
             let info = &timing.scanned().info;
             let id = ids.give(timing.scanned().id);
             let uncertainty = stream_errors(timing, &related.bridge);
-            let mut stream =
-                MergedStream { name: info.name.clone(), id, samples: 0, uncertainty };
+            let mut stream = MergedStream { name: info.name.clone(), id, samples: 0, uncertainty };
             let about = note(&merged.files[number], &merged.files[0].name, &stream);
             file.header(id, &annotated(header(timing), about, number > 0).to_xml())?;
             let mut samples = Samples::new(id, timing.scanned());
@@ -79,9 +78,8 @@ pub(super) fn write(
 /// The header of the first file, with what was merged.
 fn file_header(inputs: &[Input<'_>], files: &[MergedFile]) -> String {
     let first = inputs.first().and_then(|input| input.recording.header.clone());
-    let mut info = first.unwrap_or_else(|| {
-        Element::new("info").with_child(Element::new("version").with_text("1.0"))
-    });
+    let mut info =
+        first.unwrap_or_else(|| Element::new("info").with_child(Element::new("version").with_text("1.0")));
     let mut merged = Element::new("merged");
     for file in files {
         merged.push_child(text("file", &file.name));
