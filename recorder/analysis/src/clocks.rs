@@ -200,7 +200,7 @@ fn alone(recording: &Recording, stream: &ScannedStream) -> Clock {
 }
 
 /// How the clock is read, by the header of the stream of its exchanges.
-fn reading(companion: &ScannedStream) -> Reading {
+pub(crate) fn reading(companion: &ScannedStream) -> Reading {
     let resolution_s = clock_text(companion, "resolution_s").and_then(|text| text.parse::<f64>().ok());
     let stamp = match clock_text(companion, "stamp") {
         Some("floor") => Stamp::Floor,
@@ -216,7 +216,10 @@ fn offsets(stream: &ScannedStream) -> Vec<Offset> {
 }
 
 /// All exchanges of a stream that holds them, in file order.
-fn read_exchanges(recording: &Recording, stream: usize) -> Result<(Vec<Exchange>, Vec<Damage>), LoadError> {
+pub(crate) fn read_exchanges(
+    recording: &Recording,
+    stream: usize,
+) -> Result<(Vec<Exchange>, Vec<Damage>), LoadError> {
     let mut exchanges = Vec::new();
     let mut blocks = recording.scan.blocks(recording.source(), stream, Selection::default());
     while let Some(block) = blocks.next_block()? {

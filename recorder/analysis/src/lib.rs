@@ -28,6 +28,8 @@ pub mod clocks;
 pub mod export;
 mod file;
 pub mod plot;
+pub mod lag;
+pub mod merge;
 mod query;
 mod report;
 mod source;

@@ -7,6 +7,8 @@ mod demo;
 mod exit;
 mod export;
 mod info;
+mod lag;
+mod merge;
 mod plugins;
 mod record;
 pub mod simulate;
@@ -77,6 +79,12 @@ enum Command {
     /// Write tables: each stream on one time axis, with the error of each sample
     #[command(after_help = EXIT_CODES)]
     Export(export::ExportArgs),
+    /// Measure the lag between two streams: markers against a photodiode
+    #[command(after_help = EXIT_CODES)]
+    Lag(Box<lag::LagArgs>),
+    /// Put recordings of different machines on one time axis, in one file
+    #[command(after_help = EXIT_CODES)]
+    Merge(merge::MergeArgs),
     /// Record simulated devices for 10 s into the current folder
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
@@ -103,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Lag(args) => lag::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema => {
             crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));
