@@ -219,14 +219,6 @@ impl TextColumn {
         }
     }
 
-    /// Bytes that [`push_bytes`](Self::push_bytes) adds.
-    pub(crate) fn bytes_of(bytes: &[u8]) -> usize {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => text.len(),
-            Err(_) => String::from_utf8_lossy(bytes).len(),
-        }
-    }
-
     fn append(&mut self, other: &Self) {
         let before = self.text.len() as u64;
         self.text.push_str(&other.text);

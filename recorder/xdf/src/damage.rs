@@ -60,7 +60,7 @@ pub enum DamageReason {
     /// A second header of the same stream. With the same channels and format the first one stays;
     /// otherwise a new stream of the same id begins.
     RepeatedHeader,
-    /// A clock offset that is not two finite numbers.
+    /// A clock offset that is not two finite numbers, or not whole.
     BadClockOffset,
     /// A limit of this reader.
     TooMuch {
@@ -94,7 +94,9 @@ impl fmt::Display for DamageReason {
             Self::UnknownTag(tag) => write!(f, "a chunk of tag {tag}, which XDF 1.0 does not define"),
             Self::BadXml { tag, why } => write!(f, "the {tag:?} cannot be used: {why}"),
             Self::RepeatedHeader => f.write_str("a second header of the same stream"),
-            Self::BadClockOffset => f.write_str("a clock offset that is not two finite numbers"),
+            Self::BadClockOffset => {
+                f.write_str("a clock offset that is not two finite numbers, or not whole")
+            }
             Self::TooMuch { what, limit } => write!(f, "more than {limit} {what}, the limit of this reader"),
         }
     }

@@ -90,42 +90,112 @@ fn walk_numbers(
     Ok(walk)
 }
 
-/// Walks over text samples and shows every text of whole and broken samples to `visit`, with its
-/// channel.
+/// Walks over text samples and tells the size of every text of whole and broken samples to
+/// `visit`, with its channel.
 pub(crate) fn walk_text(
     window: &mut Window<'_>,
     channels: usize,
     begin: u64,
     limit: u64,
     count: u64,
-    visit: &mut dyn FnMut(usize, &[u8]),
+    visit: &mut impl FnMut(usize, u64),
 ) -> io::Result<Walk> {
     let limit = limit.min(window.size());
     let mut walk = Walk { samples: 0, end: begin, solid: (0, begin), stop: Stop::Count };
     while walk.samples < count {
-        match text_sample(window, channels, walk.end, limit, visit)? {
-            Ok(end) => {
-                walk.samples += 1;
-                walk.end = end;
-                walk.solid = (walk.samples, end);
-            }
-            Err(stop) => {
-                walk.stop = stop;
-                break;
+        let left = usize::try_from(limit.saturating_sub(walk.end)).unwrap_or(usize::MAX);
+        let bytes = window.until(walk.end, FLAG_BYTES, limit)?;
+        let bytes = &bytes[..bytes.len().min(left)];
+        let mut at = 0;
+        while walk.samples < count
+            && let Ok(end) = text_sample_end(&bytes[at..], channels, visit)
+        {
+            at += end;
+            walk.samples += 1;
+        }
+        walk.end += at as u64;
+        if walk.samples < count {
+            // The window, or the limit, ends inside the next one.
+            match text_sample(window, channels, walk.end, limit, visit)? {
+                Ok(end) => {
+                    walk.samples += 1;
+                    walk.end = end;
+                }
+                Err(stop) => {
+                    walk.stop = stop;
+                    break;
+                }
             }
         }
     }
+    walk.solid = (walk.samples, walk.end);
     Ok(walk)
 }
 
+/// Where the text sample at the start of `bytes` ends, if all of it is there.
+#[inline]
+pub(crate) fn text_sample_end(
+    bytes: &[u8],
+    channels: usize,
+    visit: &mut impl FnMut(usize, u64),
+) -> Result<usize, Stop> {
+    let mut at = match bytes.first() {
+        Some(0) => FLAG_BYTES,
+        Some(8) => FLAG_BYTES + STAMP_BYTES,
+        Some(_) => return Err(Stop::Bad),
+        None => return Err(Stop::Limit),
+    };
+    if at > bytes.len() {
+        return Err(Stop::Limit);
+    }
+    if channels == 1 {
+        let end = text_end(bytes, at)?;
+        visit(0, (end - at) as u64);
+        return Ok(end);
+    }
+    // Sizes are told when all texts are known to be there.
+    let texts_at = at;
+    for _ in 0..channels {
+        at = text_end(bytes, at)?;
+    }
+    let mut from = texts_at;
+    for channel in 0..channels {
+        let end = text_end(bytes, from)?;
+        visit(channel, (end - from) as u64);
+        from = end;
+    }
+    Ok(at)
+}
+
+/// Where the text at `at` ends, if all of it is there.
+#[inline]
+fn text_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    // Nearly all texts are short.
+    if let [1, size, rest @ ..] = &bytes[at..]
+        && usize::from(*size) <= rest.len()
+    {
+        return Ok(at + 2 + usize::from(*size));
+    }
+    match varlen::read(&bytes[at..]) {
+        Varlen::Value { value, used } => usize::try_from(value)
+            .ok()
+            .and_then(|size| (at + used).checked_add(size))
+            .filter(|&end| end <= bytes.len())
+            .ok_or(Stop::Limit),
+        Varlen::Cut { .. } => Err(Stop::Limit),
+        Varlen::Bad { .. } => Err(Stop::Bad),
+    }
+}
+
+/// Where the text sample at `begin` ends, without reading its texts.
 fn text_sample(
     window: &mut Window<'_>,
     channels: usize,
     begin: u64,
     limit: u64,
-    visit: &mut dyn FnMut(usize, &[u8]),
+    visit: &mut impl FnMut(usize, u64),
 ) -> io::Result<Result<u64, Stop>> {
-    let flag = match window.until(begin, 1, limit)?.first() {
+    let flag = match window.until(begin, FLAG_BYTES, limit)?.first() {
         Some(&flag) if begin < limit => flag,
         _ => return Ok(Err(Stop::Limit)),
     };
@@ -134,9 +204,9 @@ fn text_sample(
     }
     let mut at = begin + FLAG_BYTES as u64 + u64::from(flag);
     for channel in 0..channels {
-        match text_at(window, at, limit)? {
-            Ok((text, end)) => {
-                visit(channel, text);
+        match text_head(window, at, limit)? {
+            Ok((begin, end)) => {
+                visit(channel, end - begin);
                 at = end;
             }
             Err(stop) => return Ok(Err(stop)),
@@ -145,27 +215,46 @@ fn text_sample(
     Ok(if at <= limit { Ok(at) } else { Err(Stop::Limit) })
 }
 
+/// Where the text at `offset` begins and ends after its size.
+fn text_head(window: &mut Window<'_>, offset: u64, limit: u64) -> io::Result<Result<(u64, u64), Stop>> {
+    let left = limit.saturating_sub(offset);
+    let head = window.until(offset, MAX_VARLEN_BYTES, limit)?;
+    let head = &head[..head.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+    Ok(match varlen::read(head) {
+        Varlen::Value { value, used } if value <= left - used as u64 => {
+            let begin = offset + used as u64;
+            Ok((begin, begin + value))
+        }
+        Varlen::Value { .. } | Varlen::Cut { .. } => Err(Stop::Limit),
+        Varlen::Bad { .. } => Err(Stop::Bad),
+    })
+}
+
 /// The text at `offset`, and where it ends.
 pub(crate) fn text_at<'w>(
     window: &'w mut Window<'_>,
     offset: u64,
     limit: u64,
 ) -> io::Result<Result<(&'w [u8], u64), Stop>> {
-    let left = limit.saturating_sub(offset);
-    let head = window.until(offset, MAX_VARLEN_BYTES, limit)?;
-    let head = &head[..head.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
-    let (size, used) = match varlen::read(head) {
-        Varlen::Value { value, used } => (value, used),
-        Varlen::Cut { .. } => return Ok(Err(Stop::Limit)),
-        Varlen::Bad { .. } => return Ok(Err(Stop::Bad)),
+    let (begin, end) = match text_head(window, offset, limit)? {
+        Ok(place) => place,
+        Err(stop) => return Ok(Err(stop)),
     };
-    let (true, Ok(bytes)) = (size <= left - used as u64, usize::try_from(size)) else {
+    let Ok(size) = usize::try_from(end - begin) else {
         return Ok(Err(Stop::Limit));
     };
-    let begin = offset + used as u64;
-    let text = window.until(begin, bytes, limit)?;
-    match text.get(..bytes) {
-        Some(text) => Ok(Ok((text, begin + size))),
-        None => Ok(Err(Stop::Limit)),
+    let text = window.until(begin, size, limit)?;
+    Ok(text.get(..size).map(|text| (text, end)).ok_or(Stop::Limit))
+}
+
+/// The text at the start of `bytes`, and what follows it; for samples that are known to be whole.
+#[inline]
+pub(crate) fn text_in(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let [1, size, rest @ ..] = bytes {
+        return rest.split_at_checked(usize::from(*size));
+    }
+    match varlen::read(bytes) {
+        Varlen::Value { value, used } => bytes[used..].split_at_checked(usize::try_from(value).ok()?),
+        Varlen::Cut { .. } | Varlen::Bad { .. } => None,
     }
 }

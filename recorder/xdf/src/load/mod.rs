@@ -4,6 +4,7 @@ pub(crate) mod block;
 mod numbers;
 mod rows;
 mod run;
+mod texts;
 mod work;
 
 use std::io;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::columns::TextColumn;
 use crate::layout::{FLAG_BYTES, STAMP_BYTES, Value};
 
 /// Bytes of samples that are gone through once per channel, so that they stay in the first cache.
@@ -116,6 +117,22 @@ pub(crate) enum Channels {
 }
 
 impl Channels {
+    /// Adds the text of a channel to the columns it goes to.
+    pub(crate) fn give(&self, channel: usize, text: &[u8], columns: &mut [TextColumn]) {
+        match self {
+            Self::All => {
+                if let Some(column) = columns.get_mut(channel) {
+                    column.push_bytes(text);
+                }
+            }
+            Self::Chosen(list) => {
+                for (_, column) in list.iter().zip(columns).filter(|(chosen, _)| **chosen == channel) {
+                    column.push_bytes(text);
+                }
+            }
+        }
+    }
+
     pub(crate) fn of_column(&self, column: usize) -> usize {
         match self {
             Self::All => column,

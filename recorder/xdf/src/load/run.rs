@@ -1,11 +1,10 @@
 //! Read chunk after chunk of one stream into columns, as far as there is room.
 
-use crate::columns::TextColumn;
 use crate::damage::{Damage, DamageList, DamageReason};
 use crate::layout::{FLAG_BYTES, STAMP_BYTES, SampleLayout, Shape, Value};
 use crate::scan::SampleChunk;
 use crate::source::ReadAt;
-use crate::walk::{self, Walk};
+use crate::walk;
 use crate::window::Window;
 
 use super::LoadError;
@@ -16,19 +15,21 @@ const NEAR_BYTES: u64 = 16 * 1024;
 
 /// Reads the chunks of one stream in order.
 pub(crate) struct Run<'s> {
-    window: Window<'s>,
-    layout: SampleLayout,
+    pub(super) window: Window<'s>,
+    pub(super) layout: SampleLayout,
     stream_id: u32,
-    channels: Channels,
-    chunks: &'s [SampleChunk],
+    pub(super) channels: Channels,
+    pub(super) chunks: &'s [SampleChunk],
     /// The chunk that is opened next.
-    next: usize,
+    pub(super) next: usize,
     /// Where it is worth reading ahead to: until this place all is wanted.
-    near_end: u64,
+    pub(super) near_end: u64,
     near_next: usize,
-    current: Option<Open>,
+    pub(super) current: Option<Open>,
     /// Samples that may still come, as the chunks' heads say.
     claimed: u64,
+    /// All chunks were walked through before and are as they say.
+    pub(crate) checked: bool,
     pub(crate) clock: StampClock,
     pub(crate) damage: DamageList,
     /// Bytes of samples that are behind.
@@ -37,12 +38,12 @@ pub(crate) struct Run<'s> {
 
 /// A chunk that is being read.
 #[derive(Clone, Copy, Debug)]
-struct Open {
-    chunk: SampleChunk,
+pub(super) struct Open {
+    pub(super) chunk: SampleChunk,
     way: Way,
-    at: u64,
+    pub(super) at: u64,
     /// Samples that are still to be read.
-    left: u64,
+    pub(super) left: u64,
 }
 
 /// How the samples of a chunk lie.
@@ -74,6 +75,7 @@ impl<'s> Run<'s> {
             near_next: 0,
             current: None,
             claimed: chunks.iter().map(|chunk| u64::from(chunk.samples)).sum(),
+            checked: false,
             clock: StampClock::new(last_s, layout.interval_s),
             damage: DamageList::default(),
             done_bytes: 0,
@@ -96,22 +98,6 @@ impl<'s> Run<'s> {
         self.open()
     }
 
-    /// Bytes of all texts of each channel.
-    pub(crate) fn measure_text(&mut self) -> Result<Vec<usize>, LoadError> {
-        let mut bytes = vec![0; self.layout.channels];
-        for chunk in self.chunks {
-            self.look_ahead();
-            self.next += 1;
-            let offset = chunk.body_offset();
-            self.bytes(offset, FLAG_BYTES)?;
-            let (channels, samples) = (self.layout.channels, u64::from(chunk.samples));
-            let mut add = |channel: usize, text: &[u8]| bytes[channel] += TextColumn::bytes_of(text);
-            walk::walk_text(&mut self.window, channels, offset, chunk.end(), samples, &mut add)
-                .map_err(|source| LoadError::Io { offset, source })?;
-        }
-        Ok(bytes)
-    }
-
     /// Adds numbers until there is no room or no sample.
     pub(crate) fn fill<T: Value>(&mut self, rows: &mut Rows<'_, T>) -> Result<(), LoadError> {
         while rows.room() > 0 {
@@ -128,71 +114,8 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
-    /// Adds texts until there are `samples` of them, about `text_bytes` bytes, or no more.
-    pub(crate) fn fill_text(
-        &mut self,
-        stamps: &mut Vec<f64>,
-        columns: &mut [TextColumn],
-        samples: usize,
-        text_bytes: usize,
-    ) -> Result<(), LoadError> {
-        let mut bytes = 0;
-        while stamps.len() < samples && bytes < text_bytes {
-            self.open()?;
-            let Some(mut open) = self.current else {
-                return Ok(());
-            };
-            let from = open.at;
-            let limit = open.chunk.end();
-            stamps.push(self.stamp(&mut open)?);
-            match &self.channels {
-                Channels::All => {
-                    for column in columns.iter_mut() {
-                        column.push_bytes(text(&mut self.window, &mut open.at, limit)?);
-                    }
-                }
-                Channels::Chosen(chosen) => {
-                    for channel in 0..self.layout.channels {
-                        let text = text(&mut self.window, &mut open.at, limit)?;
-                        let wanted = chosen.iter().zip(columns.iter_mut());
-                        for (_, column) in wanted.filter(|(chosen, _)| **chosen == channel) {
-                            column.push_bytes(text);
-                        }
-                    }
-                }
-            }
-            bytes += (open.at - from) as usize;
-            open.left -= 1;
-            self.current = Some(open);
-        }
-        Ok(())
-    }
-
-    /// Reads the stamp of a text sample and goes to its first text.
-    fn stamp(&mut self, open: &mut Open) -> Result<f64, LoadError> {
-        let limit = open.chunk.end();
-        let changed = LoadError::Changed { offset: open.at };
-        let bytes = self
-            .window
-            .until(open.at, FLAG_BYTES + STAMP_BYTES, limit)
-            .map_err(|source| LoadError::Io { offset: open.at, source })?;
-        match bytes.split_first() {
-            Some((0, _)) => {
-                open.at += FLAG_BYTES as u64;
-                Ok(self.clock.next())
-            }
-            Some((8, rest)) if rest.len() >= STAMP_BYTES => {
-                let stamp_s = f64::from_file(rest);
-                open.at += (FLAG_BYTES + STAMP_BYTES) as u64;
-                self.clock.last_s = Some(stamp_s);
-                Ok(stamp_s)
-            }
-            _ => Err(changed),
-        }
-    }
-
     /// Makes the next chunk with samples the current one, unless the current one has some left.
-    fn open(&mut self) -> Result<(), LoadError> {
+    pub(super) fn open(&mut self) -> Result<(), LoadError> {
         while self.current.is_none_or(|open| open.left == 0) {
             if let Some(open) = self.current.take() {
                 self.done_bytes += u64::from(open.chunk.body_bytes);
@@ -208,6 +131,7 @@ impl<'s> Run<'s> {
             let (way, left) = match self.shape(&chunk)? {
                 Shape::Stamped => (Way::Even { stamped: true }, u64::from(chunk.samples)),
                 Shape::First => (Way::Even { stamped: false }, u64::from(chunk.samples)),
+                Shape::Mixed if self.checked => (Way::Checked, u64::from(chunk.samples)),
                 Shape::Mixed => (Way::Checked, self.check(&chunk)?),
             };
             self.current = Some(Open { chunk, way, at, left });
@@ -225,13 +149,13 @@ impl<'s> Run<'s> {
         Ok(shape)
     }
 
-    fn bytes(&mut self, offset: u64, need: usize) -> Result<&[u8], LoadError> {
+    pub(super) fn bytes(&mut self, offset: u64, need: usize) -> Result<&[u8], LoadError> {
         let near_end = self.near_end;
         self.window.until(offset, need, near_end).map_err(|source| LoadError::Io { offset, source })
     }
 
     /// Finds how far the chunks lie close together.
-    fn look_ahead(&mut self) {
+    pub(super) fn look_ahead(&mut self) {
         if self.next < self.near_next {
             return;
         }
@@ -252,10 +176,24 @@ impl<'s> Run<'s> {
         let (offset, end, samples) = (chunk.body_offset(), chunk.end(), u64::from(chunk.samples));
         let walk = walk::walk(&mut self.window, &self.layout, offset, end, samples)
             .map_err(|source| LoadError::Io { offset, source })?;
-        Ok(believed(chunk, &walk, |lost_from, kept| {
-            let zeros = kept < walk.samples && kept == 0;
-            self.report(lost_from, end - lost_from, samples - kept, zeros);
-        }))
+        if walk.samples == samples && walk.end == end {
+            return Ok(samples);
+        }
+        if self.layout.value_bytes.is_none() {
+            // Texts have no fixed size, so the scan could not see a wrong count.
+            let all = walk::walk(&mut self.window, &self.layout, offset, end, u64::from(chunk.body_bytes))
+                .map_err(|source| LoadError::Io { offset, source })?;
+            if all.end == end {
+                let reason = DamageReason::WrongCount { said: Some(samples), found: all.samples };
+                let lost = Some(0);
+                let (offset, stream_id) = (chunk.file_offset, Some(self.stream_id));
+                self.damage.push(Damage { offset, bytes: 0, reason, stream_id, samples_lost: lost });
+                return Ok(all.samples);
+            }
+        }
+        let (kept, lost_from) = walk.solid;
+        self.report(lost_from, end - lost_from, samples - kept, kept == 0 && walk.samples > 0);
+        Ok(kept)
     }
 
     fn report(&mut self, offset: u64, bytes: u64, lost: u64, zeros: bool) {
@@ -358,27 +296,5 @@ impl<'s> Run<'s> {
             return Err(LoadError::Changed { offset: begin });
         }
         Ok(())
-    }
-}
-
-/// How many samples of a walk through a chunk can be believed; tells `fault` where the rest begins.
-pub(crate) fn believed(chunk: &SampleChunk, walk: &Walk, fault: impl FnOnce(u64, u64)) -> u64 {
-    if walk.samples == u64::from(chunk.samples) && walk.end == chunk.end() {
-        return walk.samples;
-    }
-    let (kept, end) = walk.solid;
-    fault(end, kept);
-    kept
-}
-
-fn text<'w>(window: &'w mut Window<'_>, at: &mut u64, limit: u64) -> Result<&'w [u8], LoadError> {
-    let offset = *at;
-    match walk::text_at(window, offset, limit) {
-        Ok(Ok((text, end))) => {
-            *at = end;
-            Ok(text)
-        }
-        Ok(Err(_)) => Err(LoadError::Changed { offset }),
-        Err(source) => Err(LoadError::Io { offset, source }),
     }
 }

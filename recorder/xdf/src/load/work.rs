@@ -215,7 +215,7 @@ fn whole(
     let samples = numbers::claimed(chosen);
     if chosen.time_range_s.is_none() {
         data.time_stamps_s.reserve_exact(samples);
-        reserve_text(source, chosen, data, samples)?;
+        run.checked = reserve_text(source, chosen, data, samples)?;
     }
     let mut block = chosen.empty();
     let block_samples = block::samples(chosen);
@@ -244,22 +244,23 @@ fn whole(
     Ok(std::mem::take(&mut run.damage))
 }
 
-/// Makes room for all texts, so that the columns never grow, which would take memory twice.
+/// Makes room for all texts, so that the columns never grow, which would take memory twice; says
+/// whether all chunks are as their heads say.
 fn reserve_text(
     source: &dyn ReadAt,
     chosen: &Chosen<'_>,
     data: &mut StreamData,
     samples: usize,
-) -> Result<(), LoadError> {
+) -> Result<bool, LoadError> {
     let Columns::Text(columns) = &mut data.values else {
-        return Ok(());
+        return Ok(false);
     };
     let mut run = chosen.run(source, &chosen.stream.chunks, Some(0.0));
-    let bytes = run.measure_text()?;
+    let (bytes, exact) = run.measure_text()?;
     for (index, column) in columns.iter_mut().enumerate() {
         column.ends.reserve_exact(samples);
         let channel = chosen.channels.of_column(index);
         column.text.reserve_exact(bytes.get(channel).copied().unwrap_or(0));
     }
-    Ok(())
+    Ok(exact)
 }

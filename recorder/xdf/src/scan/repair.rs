@@ -9,12 +9,10 @@ use crate::layout::SampleLayout;
 use crate::walk::{Stop, Walk};
 use crate::xml::Element;
 
-use super::scanner::Scanner;
+use super::scanner::{Scanner, UNKNOWN_IN_A_ROW};
 
 /// Sizes that a chunk's length can have in a file.
 const LENGTH_BYTES: [usize; 3] = [2, 5, 9];
-/// How often in a row a chunk of unknown kind is believed when a place is checked.
-const UNKNOWN_IN_A_ROW: u32 = 4;
 /// More samples than any chunk has.
 const UNBOUNDED: u64 = u32::MAX as u64;
 
@@ -85,6 +83,12 @@ impl Scanner<'_> {
         match (head.tag(), self.layout_of(head)) {
             (Some(Tag::Samples), Some(layout)) => self.repair_samples(offset, head, &layout, sane),
             (Some(Tag::ClockOffset), _) if sane && self.stream_of(head).is_some() => {
+                // Where bytes were lost the next chunk begins before the end.
+                let end = head.end(offset).unwrap_or(self.size);
+                if let Some(next) = self.search_until(offset + 1, end)? {
+                    self.report(offset, next - offset, DamageReason::BadClockOffset, head.stream_id);
+                    return Ok(next);
+                }
                 self.accept_as_said(offset, head)
             }
             (Some(Tag::Boundary), _) if sane => self.accept_as_said(offset, head),
@@ -113,6 +117,7 @@ impl Scanner<'_> {
     fn skip_by_length_or_search(&mut self, offset: u64, head: &Head) -> io::Result<u64> {
         match head.end(offset) {
             Some(end) if end <= self.size && self.plausible(end, UNKNOWN_IN_A_ROW)? => {
+                let end = self.search_until(offset + 1, end)?.unwrap_or(end);
                 self.report(offset, end - offset, DamageReason::NotAChunk, head.stream_id);
                 Ok(end)
             }
@@ -133,11 +138,18 @@ impl Scanner<'_> {
         // First way: the samples end where a chunk begins, or where the length says.
         if let Some(count) = head.count.filter(|&count| count > 0) {
             let walk = self.walk(layout, body, self.size, count)?;
-            if walk.stop == Stop::Count
-                && (Some(walk.end) == by_length || self.plausible(walk.end, UNKNOWN_IN_A_ROW)?)
+            let follows = walk.stop == Stop::Count && self.plausible(walk.end, UNKNOWN_IN_A_ROW)?;
+            let agree = walk.stop == Stop::Count && Some(walk.end) == by_length;
+            // Where bytes were lost both ways end inside the next chunk: it begins before that.
+            if agree
+                && !follows
+                && let Some(next) = self.search_until(offset + 1, walk.end)?
             {
+                return self.part_until(stream, offset, head, layout, next);
+            }
+            if follows || agree {
                 self.samples(stream, offset, head, walk.end, count);
-                if Some(walk.end) != by_length {
+                if !agree {
                     self.wrong_length(offset, head, walk.end);
                 }
                 return Ok(walk.end);
@@ -151,6 +163,10 @@ impl Scanner<'_> {
                 // Only the samples are damaged, which loading them finds.
                 self.samples(stream, offset, head, end, head.count.unwrap_or_default());
                 return Ok(end);
+            }
+            // A length that leads to another chunk by chance.
+            if let Some(next) = self.search_until(offset + 1, end)? {
+                return self.part_until(stream, offset, head, layout, next);
             }
             let walk = self.walk(layout, body, end, UNBOUNDED)?;
             let whole = walk.stop == Stop::Limit && walk.end == end;
@@ -170,6 +186,23 @@ impl Scanner<'_> {
         }
         // Neither: what is whole of it until a chunk begins somewhere.
         let next = self.search(offset + 1)?.unwrap_or(self.size);
+        self.part_until(stream, offset, head, layout, next)
+    }
+
+    /// Takes what is whole of a chunk before `next`, where another begins.
+    fn part_until(
+        &mut self,
+        stream: usize,
+        offset: u64,
+        head: &Head,
+        layout: &SampleLayout,
+        next: u64,
+    ) -> io::Result<u64> {
+        let body = offset + head.bytes as u64;
+        if next <= body {
+            self.report(offset, next - offset, DamageReason::NotAChunk, head.stream_id);
+            return Ok(next);
+        }
         let count = head.count.unwrap_or(UNBOUNDED).min(UNBOUNDED);
         let walk = self.walk(layout, body, next, count)?;
         self.part(stream, offset, head, &walk, next, true);

@@ -22,22 +22,31 @@ const START_BYTES: usize = 9 + 2;
 impl Scanner<'_> {
     /// Where the first chunk from `from` on begins, or `None` if there is none.
     pub(super) fn search(&mut self, from: u64) -> io::Result<Option<u64>> {
-        let mut block = vec![0; BLOCK_BYTES];
+        self.search_until(from, self.size)
+    }
+
+    /// Where the first chunk from `from` on and before `to` begins.
+    pub(super) fn search_until(&mut self, from: u64, to: u64) -> io::Result<Option<u64>> {
+        let mut block =
+            vec![0; BLOCK_BYTES.min(usize::try_from(self.size - from.min(self.size)).unwrap_or(usize::MAX))];
         let mut begin = from;
         // A chunk that the end of the file cuts, in case there is nothing better.
         let mut torn = None;
-        while begin < self.size {
+        while begin < to {
             let filled = read_full(self.source, begin, &mut block)?;
             let bytes = &block[..filled];
             for at in 0..filled.min(BLOCK_BYTES - START_BYTES) {
+                let offset = begin + at as u64;
+                if offset >= to {
+                    return Ok(torn);
+                }
                 if !begins_like_chunk(&bytes[at..]) {
                     continue;
                 }
-                let offset = begin + at as u64;
                 match self.candidate(offset)? {
                     Candidate::Chunk => return Ok(Some(offset)),
-                    Candidate::Torn => torn = torn.or(Some(offset)),
-                    Candidate::No => {}
+                    Candidate::Torn if to == self.size => torn = torn.or(Some(offset)),
+                    Candidate::Torn | Candidate::No => {}
                 }
             }
             if filled < BLOCK_BYTES {
@@ -76,7 +85,7 @@ impl Scanner<'_> {
             return Ok(Candidate::No);
         };
         let body = offset + head.bytes as u64;
-        if end <= self.size && self.plausible(end, 0)? {
+        if end <= self.size && self.plausible(end, None)? {
             return Ok(Candidate::Chunk);
         }
         if count == 0 {
@@ -100,7 +109,7 @@ impl Scanner<'_> {
         if !(start.starts_with(b"<?xml") || start.starts_with(b"<info")) {
             return Ok(false);
         }
-        if self.plausible(end, 0)? {
+        if self.plausible(end, None)? {
             return Ok(true);
         }
         Ok(self.xml(offset, head, end)?.is_some_and(|xml| Element::parse(&xml).is_ok()))

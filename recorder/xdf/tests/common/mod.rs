@@ -1,9 +1,9 @@
 //! Files for the tests, made with the recorder's own encoder, and what must be read from them.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "tests; each test file uses a part")]
 
 use lockstep_xdf::{
-    ChannelFormat, Columns, Damage, SampleBlock, SampleEncoder, Scan, Selection, StreamData, StreamInfo,
-    encode, load, scan,
+    ChannelFormat, Columns, Damage, DamageReason, SampleBlock, SampleEncoder, Scan, Selection, StreamData,
+    StreamInfo, encode, load, scan,
 };
 
 /// One stream to be written.
@@ -144,17 +144,18 @@ pub fn read(bytes: &[u8]) -> (Scan, Vec<StreamData>) {
     assert_same(&one, &blocks, "load and blocks");
     for (stream, data) in scan.streams.iter().zip(&one) {
         let lost: u64 = data.damage.iter().filter_map(|damage| damage.samples_lost).sum();
-        if data.damage_left_out == 0 {
+        let recounted = |damage: &Damage| matches!(damage.reason, DamageReason::WrongCount { .. });
+        if data.damage_left_out == 0 && !data.damage.iter().any(recounted) {
             assert_eq!(data.len() as u64 + lost, stream.sample_count, "{:?}", data.damage);
         }
     }
     (scan, one)
 }
 
-fn read_blocks(bytes: &Vec<u8>, scan: &Scan, index: usize) -> StreamData {
+fn read_blocks(bytes: &[u8], scan: &Scan, index: usize) -> StreamData {
     let stream = &scan.streams[index];
     let mut all = StreamData::empty(stream.info.format, stream.info.channel_count);
-    let mut blocks = scan.blocks(bytes, index, Selection::default());
+    let mut blocks = scan.blocks(&bytes, index, Selection::default());
     while let Some(block) = blocks.next_block().unwrap() {
         assert_eq!(block.first_sample, all.time_stamps_s.len() as u64);
         all.time_stamps_s.extend_from_slice(&block.data.time_stamps_s);
