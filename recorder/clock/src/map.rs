@@ -184,6 +184,16 @@ impl Piece {
         }
     }
 
+    /// Device times become host times; the same doubles that [`at`](Self::at) gives.
+    pub(crate) fn map_in_place(&self, times_s: &mut [f64]) {
+        match &self.shape {
+            Shape::Line { intercept_s, slope } => {
+                times_s.iter_mut().for_each(|time_s| *time_s += intercept_s + slope * *time_s);
+            }
+            Shape::Curve(curve) => curve.map_in_place(times_s),
+        }
+    }
+
     /// Device time at which the piece's map shows a host time.
     pub fn device_time_s(&self, host_time_s: f64) -> f64 {
         match &self.shape {
@@ -203,7 +213,29 @@ impl Curve {
 
     /// `y_s` and its variance at `x_s`.
     fn relative(&self, x_s: f64) -> (f64, f64) {
-        let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
+        self.relative_before(self.knots.partition_point(|knot| knot.x_s <= x_s), x_s)
+    }
+
+    /// Device times of one piece, most of them in order, become host times: what [`at`](Self::at) gives,
+    /// without looking for the knots each time.
+    pub(crate) fn map_in_place(&self, times_s: &mut [f64]) {
+        let mut after = 0;
+        // The stretch between two knots that the last stamp was in.
+        let mut inside = f64::INFINITY..f64::NEG_INFINITY;
+        for time_s in times_s {
+            let x_s = *time_s - self.device_ref_s;
+            if !inside.contains(&x_s) {
+                after = self.knots.partition_point(|knot| knot.x_s <= x_s);
+                let from_s = after.checked_sub(1).map_or(f64::NEG_INFINITY, |i| self.knots[i].x_s);
+                inside = from_s..self.knots.get(after).map_or(f64::INFINITY, |knot| knot.x_s);
+            }
+            *time_s = self.host_ref_s + (x_s + self.relative_before(after, x_s).0);
+        }
+    }
+
+    /// The same where `after` knots lie at or before `x_s`.
+    #[inline]
+    fn relative_before(&self, after: usize, x_s: f64) -> (f64, f64) {
         let beyond = |knot: &Knot| {
             let dt_s = x_s - knot.x_s;
             let variance_s2 = knot.variance_s2
