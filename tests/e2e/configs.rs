@@ -161,6 +161,30 @@ const FILE_CASES: &[Case] = &[
         8,
         &["control character", "single quotes"],
     ),
+    case(
+        "the master clock is named by a URL",
+        ("probes = 8", "ntp = \"ntp://ntp.example.org\""),
+        14,
+        &["is a URL; only the name or address is wanted", "expected a server", "\"192.168.1.1:1123\""],
+    ),
+    case(
+        "the master clock has an IPv6 address without brackets",
+        ("probes = 8", "ntp = \"2001:db8::1\""),
+        14,
+        &["stands in brackets: \"[2001:db8::1]\""],
+    ),
+    case(
+        "the master clock has a port that is none",
+        ("probes = 8", "ntp = \"ntp.example.org:66000\""),
+        14,
+        &["\"66000\" is no port (1 to 65535)"],
+    ),
+    case(
+        "the master clock is to be asked too often",
+        ("probes = 8", "ntp_interval_s = 1"),
+        14,
+        &["must be a number from 4 to 3600, found the number 1"],
+    ),
     case("a duration is no time", ("wait_s = 10.0", "duration_s = 0"), 10, &["must be a number above 0"]),
     case(
         "there is no such plugin",
@@ -264,6 +288,8 @@ const SET_CASES: &[(&str, usize, &[&str])] = &[
     ("clock.probe=4", 7, &["unknown key `probe` in [clock]", "did you mean `probes`?"]),
     ("source.marker.required=true", 8, &["there is no source named \"marker\"", "did you mean `markers`?"]),
     ("source.imu.options.lisen=5005", 20, &["unknown option `lisen`", "did you mean `listen`?"]),
+    ("clock.ntp=\"192.168.1.256\"", 11, &["is no IPv4 address (four numbers from 0 to 255)"]),
+    ("clock.ntp_probes=17", 18, &["must be an integer from 1 to 16"]),
     ("clock.probes", 1, &["there is no `=`", "write --set key=value"]),
     ("experiment.name.first=x", 12, &["so there is nothing below it"]),
 ];
@@ -324,6 +350,12 @@ fn the_right_configuration_is_right() {
     for text in ["imu", "markers", "sub-P012_ses-01_task-gonogo"] {
         assert!(finished.stdout.contains(text), "{finished}");
     }
+    let finished = validate(&dir, RIGHT, &["--set", "clock.ntp=ntp.example.org:1123"]).expect_code(0);
+    assert!(finished.stdout.contains("would ask ntp.example.org:1123 (SNTP)"), "{finished}");
+    let named = RIGHT.replace("name = \"markers\"", "name = \"ntp\"");
+    let finished = validate(&dir, &named, &["--set", "clock.ntp=10.0.0.1"]).expect_code(2);
+    finished.expect_stderr(&["config.toml:33:", "as the master clock of [clock] is"]);
+    validate(&dir, &named, &[]).expect_code(0);
     assert!(!dir.join("data").exists(), "validate writes nothing");
 }
 

@@ -125,11 +125,7 @@ impl Clocks {
 /// What the ClockOffset chunks of one stream say of its clock, whatever other streams say: what
 /// tools see that do not know of exchanges.
 pub fn own_history(recording: &Recording, stream: &ScannedStream) -> History {
-    History {
-        offsets: offsets(stream),
-        stale_stamps: recording.is_lab_recorder(),
-        ..History::default()
-    }
+    History { offsets: offsets(stream), stale_stamps: recording.is_lab_recorder(), ..History::default() }
 }
 
 /// Whether a stream holds exchanges with a clock.
@@ -227,7 +223,12 @@ fn read_exchanges(recording: &Recording, stream: usize) -> Result<(Vec<Exchange>
         let Columns::Double64(columns) = &block.data.values else { continue };
         if let [t0, t1, t2, t3] = columns.as_slice() {
             let stamps = t0.iter().zip(t1).zip(t2.iter().zip(t3));
-            exchanges.extend(stamps.map(|((&t0_s, &t1_s), (&t2_s, &t3_s))| Exchange { t0_s, t1_s, t2_s, t3_s }));
+            exchanges.extend(stamps.map(|((&t0_s, &t1_s), (&t2_s, &t3_s))| Exchange {
+                t0_s,
+                t1_s,
+                t2_s,
+                t3_s,
+            }));
         }
     }
     Ok((exchanges, blocks.damage().to_vec()))

@@ -20,24 +20,30 @@ fn realtime_ns() -> i64 {
     read(nix::time::ClockId::CLOCK_REALTIME)
 }
 
+/// Nanoseconds of the UTC clock since 1970.
+#[cfg(not(target_os = "linux"))]
+fn realtime_ns() -> i64 {
+    let ns = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+    match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => ns(since),
+        Err(before) => -ns(before.duration()),
+    }
+}
+
 /// The monotonic and the UTC clock at one instant, in nanoseconds, as well as
 /// two clocks can be read together.
-#[cfg(target_os = "linux")]
-pub(crate) fn monotonic_and_utc_ns() -> (i64, i64) {
+pub fn monotonic_and_utc_ns() -> (i64, i64) {
     paired(monotonic_ns, realtime_ns)
 }
 
 /// Readings of one clock on both sides of the other's are at most this far
 /// apart, unless the thread was interrupted between them.
-#[cfg(target_os = "linux")]
 const BRACKET_NS: i64 = 20_000;
 /// Readings after the first one, for a better bracket.
-#[cfg(target_os = "linux")]
 const RETRIES: u32 = 3;
 
 /// `inner` between two readings of `outer`, and the middle of these two. Of the
 /// brackets that were too wide, the narrowest is taken.
-#[cfg(target_os = "linux")]
 fn paired(mut outer: impl FnMut() -> i64, mut inner: impl FnMut() -> i64) -> (i64, i64) {
     let mut narrowest = None;
     for _ in 0..=RETRIES {
@@ -100,7 +106,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn clocks_are_paired_in_the_narrowest_bracket() {
         let pair = |outer: &[i64]| {
             let (mut outer, mut inner) = (outer.iter().copied(), 100..);

@@ -3,6 +3,7 @@
 //! | what | Linux | macOS, other Unix | Windows |
 //! |---|---|---|---|
 //! | [`monotonic_ns`] | `CLOCK_MONOTONIC` | macOS: `CLOCK_MONOTONIC_RAW`, others: `CLOCK_MONOTONIC` | `QueryPerformanceCounter` |
+//! | [`monotonic_and_utc_ns`] | both, read together | UTC from `SystemTime` | UTC from `SystemTime` |
 //! | [`UdpReceiver`] arrival stamps | kernel (`SO_TIMESTAMPNS`) | user space | user space |
 //! | [`UdpReceiver`] kernel drops | `SO_RXQ_OVFL` | unknown | unknown |
 //! | [`UdpReceiver`] too long a datagram | `MSG_TRUNC` | `MSG_TRUNC` | `WSAEMSGSIZE` |
@@ -22,7 +23,7 @@ mod library;
 mod signal;
 mod udp;
 
-pub use clock::{monotonic_ns, monotonic_s, seconds};
+pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s, seconds};
 pub use disk::free_bytes;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
 pub use signal::StopSignals;

@@ -1,7 +1,7 @@
 //! The simulation core: clocks, networks, signals and truth logs that every simulated device shares.
 //!
-//! Each part is a pure, seeded model without I/O; only [`truth`] writes files and only [`udp`]
-//! opens sockets.
+//! Each part is a pure, seeded model without I/O; only [`truth`] and [`ntp`] write files, and only
+//! [`udp`] and [`ntp`] open sockets.
 //!
 //! | Simulated | Where | What is known exactly |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | network, one direction: delay, jitter, loss, reordering, duplication | [`network`] | the fate of every datagram |
 //! | channel values in all seven XDF formats | [`signal`] | the value of every sample index |
 //! | record of what was done | [`truth`] | send time, device stamp, values, every exchange |
+//! | NTP server: its clock, network and faults; and exchanges of any two clocks | [`ntp`] | every question and its answer |
 //! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
 //!
 //! What is **not** simulated: missed samples inside the device, thermal models of a crystal,
@@ -26,8 +27,10 @@ mod rng;
 pub mod clock;
 pub mod format;
 pub mod network;
+pub mod ntp;
 pub mod queue;
 pub mod signal;
+pub mod study;
 pub mod truth;
 pub mod udp;
 

@@ -26,6 +26,21 @@ impl Draws {
         self.unit() < probability
     }
 
+    /// 1 or -1, equally often.
+    pub(crate) fn sign(&mut self) -> f64 {
+        if self.chance(0.5) { 1.0 } else { -1.0 }
+    }
+
+    /// Uniform in `[low, high)`.
+    pub(crate) fn within(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Uniform in the logarithm, between two numbers above 0.
+    pub(crate) fn log_within(&mut self, low: f64, high: f64) -> f64 {
+        low * (high / low).powf(self.unit())
+    }
+
     /// Exponentially distributed with the given mean, by inversion of the distribution function.
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         // 1 - u lies in (0, 1], so the logarithm is finite.

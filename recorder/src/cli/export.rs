@@ -191,7 +191,10 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
     let mut sync = args.sync.options()?;
     if sync.compat_pyxdf && args.strictly_increasing {
         let help = "leave one of the two out";
-        return Err(Failure::usage("pyxdf knows no --strictly-increasing, so that --compat cannot have it", help));
+        return Err(Failure::usage(
+            "pyxdf knows no --strictly-increasing, so that --compat cannot have it",
+            help,
+        ));
     }
     sync.strictly_increasing = args.strictly_increasing;
     let options = ExportOptions {

@@ -13,6 +13,7 @@ use super::{
     tree::{At, Document, Problem},
     words,
 };
+use crate::ntp;
 
 /// Free keys of `[experiment]` that are almost certainly a misspelled known one: they would
 /// otherwise be taken silently and the known key be left unset.
@@ -56,6 +57,7 @@ pub(super) fn meaning(config: &Config, document: &Document) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     experiment(&config.experiment, &mut problems);
     directory(config, &mut problems);
+    master_clock(config, &mut problems);
     for (index, source) in config.source.iter().enumerate() {
         let path = ConfigPath::root().key("source").index(index);
         one_source(source, &path, document, &mut problems);
@@ -135,6 +137,28 @@ fn directory(config: &Config, problems: &mut Vec<Problem>) {
                 "write a Windows path in single quotes, 'C:\\temp', or with forward slashes, \"C:/temp\""
                     .to_owned(),
             ),
+        });
+    }
+}
+
+fn master_clock(config: &Config, problems: &mut Vec<Problem>) {
+    let Some(text) = &config.clock.ntp else { return };
+    if let Err(error) = ntp::Server::parse(text) {
+        problems.push(Problem {
+            path: ConfigPath::root().key("clock").key("ntp"),
+            at: At::Value,
+            message: format!("`ntp` in [clock]: {error}"),
+            label: "expected a server".to_owned(),
+            help: Some(ntp::server::ACCEPTED.to_owned()),
+        });
+    }
+    for (index, _) in config.source.iter().enumerate().filter(|(_, source)| source.name == ntp::NAME) {
+        problems.push(Problem {
+            path: ConfigPath::root().key("source").index(index).key("name"),
+            at: At::Value,
+            message: format!("a source is named {:?}, as the master clock of [clock] is", ntp::NAME),
+            label: "the master clock has this name".to_owned(),
+            help: Some("give the source another name".to_owned()),
         });
     }
 }

@@ -195,7 +195,8 @@ pub enum WhenMissing {
     Warn,
 }
 
-/// `[clock]`: how often the clock of each device is compared with the recorder's.
+/// `[clock]`: how often the clock of each device is compared with the recorder's, and this machine's
+/// with a master clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clock {
@@ -205,11 +206,23 @@ pub struct Clock {
     /// Exchanges in a burst; the one with the lowest round-trip time becomes the clock offset.
     #[schemars(range(min = 1, max = 64))]
     pub probes: u32,
+    /// Master clock, an SNTP server as "ntp.example.org", "192.168.1.1:1123" or `"[2001:db8::1]"`: this
+    /// machine's exchanges with it are recorded as a clock of its own, so that recordings of several
+    /// machines can be put on one time axis. When it is not set, there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ntp: Option<String>,
+    /// Time from one burst of questions to the master clock to the next, in seconds. A public server
+    /// is asked each 64 s at the most, whatever stands here.
+    #[schemars(range(min = 4.0, max = 3600.0))]
+    pub ntp_interval_s: f64,
+    /// Questions in such a burst. A public server is asked 4 at the most, 2 s apart.
+    #[schemars(range(min = 1, max = 16))]
+    pub ntp_probes: u32,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { interval_s: 5.0, probes: 8 }
+        Self { interval_s: 5.0, probes: 8, ntp: None, ntp_interval_s: 16.0, ntp_probes: 4 }
     }
 }
 

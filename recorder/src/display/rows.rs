@@ -5,6 +5,7 @@ use console::{Style, style};
 use super::format;
 use super::table::{Align, Table};
 use crate::recording::alarms::Severity;
+use crate::recording::intake::SourceKind;
 use crate::recording::state::State;
 use crate::recording::status::{ClockStatus, Phase, SourceStatus, Status, StreamStatus, label};
 
@@ -79,7 +80,9 @@ pub fn stream_table(status: &Status) -> Table {
         ("RTT", Right),
     ]);
     for source in &status.sources {
-        if source.streams.is_empty() {
+        if source.kind == SourceKind::MasterClock {
+            table.row(master_clock_row(source));
+        } else if source.streams.is_empty() {
             let health = if source.state == State::Failed { Health::Bad } else { Health::Unknown };
             let mut cells = vec![health.style().apply_to(health.sign()).to_string()];
             cells.extend([source.name.clone(), source.state.name().to_owned(), "-".to_owned()]);
@@ -118,6 +121,30 @@ fn stream_row(source: &SourceStatus, stream: &StreamStatus, health: Health) -> V
         bound,
         rtt,
     ]
+}
+
+/// The row of a master clock: its exchanges stand where streams have samples.
+fn master_clock_row(source: &SourceStatus) -> Vec<String> {
+    let clock = source.clocks.first();
+    let measured = clock.is_some_and(|c| c.offsets > 0);
+    let health = match source.state {
+        State::Failed | State::Lost => Health::Bad,
+        State::Degraded => Health::Warning,
+        _ if measured => Health::Good,
+        _ => Health::Unknown,
+    };
+    let mut cells = vec![
+        health.style().apply_to(health.sign()).to_string(),
+        source.name.clone(),
+        source.state.name().to_owned(),
+        clock.map_or_else(|| "0".to_owned(), |c| format::count(c.exchanges)),
+        "-".to_owned(),
+        "irregular".to_owned(),
+        clock.map_or_else(|| "0".to_owned(), |c| lost_cell(c.exchanges_lost, 0)),
+        clock.and_then(|c| c.age_s).map_or_else(|| "?".to_owned(), format::age),
+    ];
+    cells.extend(clock.map_or_else(|| ["not measured", "?", "?"].map(str::to_owned), clock_cells));
+    cells
 }
 
 /// Samples that are missing; `+?` where there are gaps of unknown size besides.

@@ -27,7 +27,8 @@ pub unsafe fn clock_spec(info: &sys::ClockInfo) -> Result<ClockSpec, Refusal> {
     };
     // SAFETY: a lent text, by this function's contract.
     let name = unsafe { text(info.name, "the clock's name")? }.to_owned();
-    Ok(ClockSpec { name, domain, reading: Reading { resolution_s: info.resolution_s, stamp } })
+    let reading = Reading { resolution_s: info.resolution_s, stamp };
+    Ok(ClockSpec { name, domain, reading, desc: Vec::new() })
 }
 
 /// A stream, as the plugin described it.

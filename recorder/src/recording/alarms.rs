@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::intake::SourceKind;
 use super::state::State;
 use super::status::{RATE_WINDOW_S, SourceStatus, Status, StreamStatus, label};
 
@@ -166,6 +167,9 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
     let because = if source.reason.is_empty() { String::new() } else { format!(": {}", source.reason) };
     match source.state {
         State::Failed => add("state", "", Severity::Failure, format!("the source has failed{because}")),
+        State::Degraded if source.kind == SourceKind::MasterClock => {
+            add("state", "", Severity::Warning, source.reason.clone());
+        }
         State::Lost => add("state", "", Severity::Failure, format!("the device is gone{because}")),
         State::Degraded => add("state", "", Severity::Warning, format!("degraded{because}")),
         _ => {}
@@ -174,7 +178,8 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
         let text = format!("its queue is {:.0} % full: the disk is too slow", 100.0 * source.queue_fill);
         add("queue", "", Severity::Warning, text);
     }
-    if source.state.is_silent() {
+    // A master clock is measured at intervals of its own, and says itself when that fails.
+    if source.state.is_silent() || source.kind == SourceKind::MasterClock {
         return;
     }
     // A stream of events that is not required may stay silent: before the first trial that is normal.
@@ -284,24 +289,27 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_never_measured_is_an_alarm_when_it_stamps_streams() {
-        let clock = |streams| crate::recording::status::ClockStatus {
-            name: "dev".to_owned(),
-            offset_s: None,
-            round_trip_s: None,
-            bound_s: None,
-            age_s: None,
-            exchanges: 0,
-            exchanges_lost: 0,
-            streams,
-            known_for_s: 11.0,
-            offsets: 0,
-            useless_bursts: 0,
-            resets: 0,
-        };
+        let clock = |streams| crate::recording::status::ClockStatus { streams, ..sample::clock("dev") };
         for (streams, alarmed) in [(0, 0), (1, 1)] {
             let mut now = status(11.0, 9, Some(0.0), 100.0);
             now.sources[0].clocks = vec![clock(streams)];
             assert_eq!(update(&mut Alarms::default(), &now).len(), alarmed);
         }
+    }
+
+    #[test]
+    fn a_master_clock_that_does_not_answer_is_a_warning_in_its_own_words() {
+        let with = |state, reason| {
+            let mut now = status(11.0, 9, Some(0.0), 100.0);
+            now.sources.push(sample::master_clock(state, reason));
+            update(&mut Alarms::default(), &now)
+        };
+        let raised = with(State::Degraded, "10.0.0.1 does not answer");
+        assert!(
+            matches!(&raised[..], [Change::Raised(a)] if a.source == "ntp" && a.severity == Severity::Warning
+                && a.text == "10.0.0.1 does not answer"),
+            "{raised:?}"
+        );
+        assert_eq!(with(State::Streaming, ""), [], "its interval is longer than that of device clocks");
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use lockstep_clock::{Exchange, Measurement, Reading, best};
+use lockstep_xdf::Element;
 use parking_lot::Mutex;
 
 use super::stream::{Push, StreamIntake};
@@ -42,6 +43,8 @@ pub struct ClockSpec {
     pub domain: Domain,
     /// How it is read.
     pub reading: Reading,
+    /// What else the header of its exchanges says, inside `desc`.
+    pub desc: Vec<Element>,
 }
 
 /// What is known of a clock by now.

@@ -1,5 +1,6 @@
 //! When a recording has begun and when it ends, as a pure function of how it goes.
 
+use super::intake::SourceKind;
 use super::state::State;
 use super::status::{Phase, SourceStatus, Status};
 use crate::config::{Recording, WhenMissing};
@@ -71,7 +72,8 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
     if let Some(duration_s) = rules.duration_s.filter(|d| status.elapsed_s >= *d) {
         return Decision::End(format!("the duration of {duration_s} s is over"));
     }
-    if status.sources.iter().all(|s| ended(s.state)) {
+    // A master clock never ends, and nothing is recorded for its sake.
+    if status.sources.iter().filter(|s| s.kind == SourceKind::Plugin).all(|s| ended(s.state)) {
         let finished = status.sources.iter().any(|s| s.state == State::Finished);
         return Decision::End(if finished {
             "end of input: every source has finished".to_owned()
@@ -97,7 +99,7 @@ fn missing_with_reasons(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::status::sample::{source, status};
+    use crate::recording::status::sample::{master_clock, source, status};
 
     const RULES: Rules = Rules { when_missing: WhenMissing::Fail, wait_s: 10.0, duration_s: Some(60.0) };
 
@@ -148,6 +150,9 @@ mod tests {
         let running = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Streaming)]);
         assert_eq!(decide(Phase::Recording, &running, &RULES, false), Decision::GoOn, "one still runs");
         let done = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Failed)]);
+        assert!(end_of(decide(Phase::Recording, &done, &RULES, false)).contains("end of input"));
+        let clock = master_clock(State::Streaming, "");
+        let done = status(30.0, vec![source("eeg", State::Finished), clock]);
         assert!(end_of(decide(Phase::Recording, &done, &RULES, false)).contains("end of input"));
         let failed = status(30.0, vec![source("eeg", State::Failed)]);
         assert!(end_of(decide(Phase::Recording, &failed, &RULES, false)).contains("every source has failed"));

@@ -145,6 +145,7 @@ pub fn exchange_header(
     }
     let resolution_s = clock.reading.resolution_s.to_string();
     let reading_bias_s = clock.reading.bias_s().to_string();
+    let more = clock.desc.clone();
     let clock = texts(
         "clock",
         &[
@@ -156,7 +157,8 @@ pub fn exchange_header(
             ("reading_bias_s", &reading_bias_s),
         ],
     );
-    let desc = Element::new("desc").with_child(channels).with_child(acquisition(facts)).with_child(clock);
+    let mut desc = Element::new("desc").with_child(channels).with_child(acquisition(facts)).with_child(clock);
+    desc.children.extend(more);
     info(identity, spec, String::new(), desc).to_xml()
 }
 

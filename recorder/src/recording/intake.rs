@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use lockstep_clock::Exchange;
 use lockstep_platform::{monotonic_ns, monotonic_s};
 use lockstep_xdf::ChannelFormat;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::clock::{ClockIntake, ClockSpec, EXCHANGE_TYPE};
@@ -118,11 +119,25 @@ pub struct Unattributed {
     pub gaps_of_unknown_size: AtomicU64,
 }
 
+/// What a source is there for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A device or program, through a plugin.
+    #[default]
+    Plugin,
+    /// The exchanges with a master clock: no stream of samples is to be expected of it, and
+    /// without it the recording is as good, only alone.
+    MasterClock,
+}
+
 /// One source of the recording.
 #[derive(Debug)]
 pub struct SourceIntake {
     /// Its name in the configuration.
     pub name: String,
+    /// What it is there for.
+    pub kind: SourceKind,
     /// Whether the recording needs it.
     pub required: bool,
     /// Its streams, by the numbers the plugin knows them under.
@@ -143,8 +158,29 @@ pub struct SourceIntake {
 }
 
 impl SourceIntake {
-    /// A source that is not yet started.
+    /// A source of samples that is not yet started.
     pub fn new(
+        shared: Arc<Shared>,
+        name: &str,
+        required: bool,
+        queue_bytes: usize,
+        header: SourceHeader,
+    ) -> Arc<Self> {
+        Self::of_kind(SourceKind::Plugin, shared, name, required, queue_bytes, header)
+    }
+
+    /// The source of a master clock's exchanges. The recording does not need it.
+    pub fn master_clock(
+        shared: Arc<Shared>,
+        name: &str,
+        queue_bytes: usize,
+        header: SourceHeader,
+    ) -> Arc<Self> {
+        Self::of_kind(SourceKind::MasterClock, shared, name, false, queue_bytes, header)
+    }
+
+    fn of_kind(
+        kind: SourceKind,
         shared: Arc<Shared>,
         name: &str,
         required: bool,
@@ -153,6 +189,7 @@ impl SourceIntake {
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            kind,
             required,
             streams: AppendTable::new(MAX_STREAMS_PER_SOURCE),
             clocks: AppendTable::new(MAX_CLOCKS_PER_SOURCE),

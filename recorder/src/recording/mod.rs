@@ -5,6 +5,7 @@
 pub mod alarms;
 pub mod clock;
 pub mod conduct;
+pub mod driven;
 pub mod events;
 pub mod header;
 pub mod intake;

@@ -10,8 +10,9 @@ use super::events::Events;
 use super::header::{Identity, SyncInfo};
 use super::intake::{Shared, SourceHeader, SourceIntake};
 use super::notice::{Notice, Notices};
-use crate::config::{ConfigError, Loaded, Source, check_options};
+use crate::config::{ConfigError, ConfigPath, Loaded, Source, check_options};
 use crate::host::{Created, HostTable, Instance, LoadError, Plugin, PluginSearch};
+use crate::ntp::{self, manners::Settings};
 
 /// A source that is ready to be started.
 #[derive(Debug)]
@@ -24,6 +25,17 @@ pub struct PreparedSource {
     pub instance: Instance,
 }
 
+/// A master clock that is ready to be asked.
+#[derive(Debug)]
+pub struct PreparedClock {
+    /// What its client tells the recording.
+    pub intake: Arc<SourceIntake>,
+    /// Its client.
+    pub client: ntp::Client,
+    /// Where it is.
+    pub server: ntp::Server,
+}
+
 /// A recording that is ready to be started.
 #[derive(Debug)]
 pub struct Prepared {
@@ -31,6 +43,8 @@ pub struct Prepared {
     pub shared: Arc<Shared>,
     /// Its sources, in the order of the configuration.
     pub sources: Vec<PreparedSource>,
+    /// The master clock, where the configuration names one.
+    pub master_clock: Option<PreparedClock>,
     /// Lines for whoever watches.
     pub notices: Receiver<Notice>,
     /// Wakes the writer.
@@ -64,10 +78,33 @@ pub fn prepare(loaded: &Loaded, search: &PluginSearch) -> Result<Prepared, Confi
             }
         }
     }
-    match error {
-        Some(error) => Err(error),
-        None => Ok(Prepared { shared, sources, notices: notices_out, wake: wake_out }),
+    if let Some(error) = error {
+        return Err(error);
     }
+    let master_clock = prepare_clock(loaded, &shared)?;
+    Ok(Prepared { shared, sources, master_clock, notices: notices_out, wake: wake_out })
+}
+
+fn prepare_clock(loaded: &Loaded, shared: &Arc<Shared>) -> Result<Option<PreparedClock>, ConfigError> {
+    let config = &loaded.config;
+    let Some(text) = &config.clock.ntp else { return Ok(None) };
+    // It was checked with the rest of the configuration.
+    let server = ntp::Server::parse(text).map_err(|e| {
+        let at = ConfigPath::root().key("clock").key("ntp");
+        loaded.error_at(&at, e.to_string(), ntp::server::ACCEPTED)
+    })?;
+    let acquisition = [("recorder", recorder().as_str()), ("source", ntp::NAME), ("plugin", ntp::MADE_BY)]
+        .map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let header = SourceHeader { acquisition: acquisition.into(), ..SourceHeader::default() };
+    let queue_bytes = (config.recording.queue_mb as usize) << 20;
+    let intake = SourceIntake::master_clock(Arc::clone(shared), ntp::NAME, queue_bytes, header);
+    let settings = Settings { interval_s: config.clock.ntp_interval_s, probes: config.clock.ntp_probes };
+    let client = ntp::Client::new(server.clone(), settings, Arc::clone(&intake));
+    Ok(Some(PreparedClock { intake, client, server }))
+}
+
+fn recorder() -> String {
+    format!("Lockstep {}", env!("CARGO_PKG_VERSION"))
 }
 
 fn prepare_source(
@@ -135,7 +172,7 @@ fn source_header(source: &Source, plugin: &Plugin) -> SourceHeader {
     let s = &source.synchronization;
     let mut acquisition: Vec<(String, String)> =
         source.acquisition.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
-    acquisition.push(("recorder".to_owned(), format!("Lockstep {}", env!("CARGO_PKG_VERSION"))));
+    acquisition.push(("recorder".to_owned(), recorder()));
     acquisition.push(("source".to_owned(), source.name.clone()));
     acquisition.push(("plugin".to_owned(), format!("{} {}", plugin.id, plugin.version)));
     SourceHeader {

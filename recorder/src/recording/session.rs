@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::alarms::{Alarms, Change, FileTrouble, Severity};
 use super::conduct::{Decision, Rules, decide};
+use super::driven::Driven;
 use super::intake::{Shared, SourceIntake};
 use super::notice::Level;
 use super::prepare::Prepared;
@@ -20,7 +21,8 @@ use super::sync::{Progress, Syncer};
 use super::verdict::{Outcome, Verdict, all_required_in_file, judge, judge_streams};
 use super::writer::{Writer, WriterReport};
 use crate::config::Config;
-use crate::host::{Instance, StopReport};
+use crate::host::StopReport;
+use crate::ntp;
 
 /// Whoever watches a recording. It must not hold up the recording: whatever
 /// takes time happens elsewhere.
@@ -64,7 +66,7 @@ pub enum StartError {
 struct Running {
     intake: Arc<SourceIntake>,
     plugin: String,
-    instance: Option<Instance>,
+    driven: Box<dyn Driven>,
     /// Whether `start` has answered, or was given up.
     start_answered: bool,
 }
@@ -119,7 +121,7 @@ impl Session {
     /// # Errors
     /// When the file cannot be created; no source has been started then.
     pub fn start(prepared: Prepared, config: &Config, path: &Path) -> Result<Self, StartError> {
-        let Prepared { shared, sources, wake, .. } = prepared;
+        let Prepared { shared, sources, master_clock, wake, .. } = prepared;
         let failed = |source| StartError::File { path: path.to_owned(), source };
         let file = create(path)?;
         let progress = Arc::new(Progress::default());
@@ -153,21 +155,24 @@ impl Session {
                     "plugin_version": s.plugin.version,
                     "plugin_from": s.plugin.origin.to_string(),
                 })).collect::<Vec<_>>(),
+                "master_clock": master_clock.as_ref().map(|c| c.server.to_string()),
             }),
         );
         let begun_s = monotonic_s();
-        let sources = sources.into_iter().map(|source| {
-            source.intake.open();
-            source.instance.start();
-            Running {
-                intake: source.intake,
-                plugin: source.plugin.id,
-                instance: Some(source.instance),
-                start_answered: false,
-            }
-        });
+        let mut running: Vec<Running> = Vec::new();
+        let mut run = |intake: Arc<SourceIntake>, plugin: String, mut driven: Box<dyn Driven>| {
+            intake.open();
+            driven.start();
+            running.push(Running { intake, plugin, driven, start_answered: false });
+        };
+        for source in sources {
+            run(source.intake, source.plugin.id, Box::new(source.instance));
+        }
+        if let Some(clock) = master_clock {
+            run(clock.intake, ntp::MADE_BY.to_owned(), Box::new(clock.client));
+        }
         Ok(Self {
-            sources: sources.collect(),
+            sources: running,
             shared,
             writer,
             _syncer: syncer,
@@ -258,7 +263,7 @@ impl Session {
     fn collect_starts(&mut self) {
         let late = self.elapsed_s() > START_HANG_S;
         for source in self.sources.iter_mut().filter(|s| !s.start_answered) {
-            let answer = source.instance.as_ref().and_then(Instance::started);
+            let answer = source.driven.started();
             if answer.is_none() && !late {
                 continue;
             }
@@ -392,20 +397,15 @@ impl Session {
 
     /// Stop all sources at once; what went wrong with it.
     async fn stop_sources(&mut self, deadline: Instant) -> Vec<String> {
-        for source in &self.sources {
-            if let Some(instance) = &source.instance {
-                instance.stop();
-            }
+        for source in &mut self.sources {
+            source.driven.stop();
         }
         let mut problems = Vec::new();
         for source in &mut self.sources {
-            let mut report = None;
-            if let Some(instance) = &mut source.instance {
-                report = instance.stopped();
-                while report.is_none() && Instant::now() < deadline {
-                    tokio::time::sleep(END_PERIOD).await;
-                    report = instance.stopped();
-                }
+            let mut report = source.driven.stopped();
+            while report.is_none() && Instant::now() < deadline {
+                tokio::time::sleep(END_PERIOD).await;
+                report = source.driven.stopped();
             }
             source.intake.close();
             let name = &source.intake.name;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::alarms::Alarm;
 use super::clock::ClockIntake;
-use super::intake::SourceIntake;
+use super::intake::{SourceIntake, SourceKind};
 use super::state::State;
 use super::stream::StreamIntake;
 
@@ -74,6 +74,8 @@ pub struct SourceStatus {
     pub name: String,
     /// Its plugin.
     pub plugin: String,
+    /// What it is there for.
+    pub kind: SourceKind,
     /// Whether the recording needs it.
     pub required: bool,
     /// Its state.
@@ -285,6 +287,7 @@ impl Meters {
             gaps_of_no_stream: of_no_stream.gaps_of_unknown_size.load(Relaxed),
             name: source.name.clone(),
             plugin: plugin.to_owned(),
+            kind: source.kind,
             required: source.required,
             state,
             reason,
@@ -399,6 +402,7 @@ pub(crate) mod sample {
         SourceStatus {
             name: name.to_owned(),
             plugin: "udp".to_owned(),
+            kind: SourceKind::Plugin,
             required: true,
             state,
             reason: String::new(),
@@ -407,6 +411,37 @@ pub(crate) mod sample {
             gaps_of_no_stream: 0,
             streams: vec![stream(name)],
             clocks: Vec::new(),
+        }
+    }
+
+    /// A master clock without a measurement.
+    pub(crate) fn master_clock(state: State, reason: &str) -> SourceStatus {
+        SourceStatus {
+            plugin: String::new(),
+            kind: SourceKind::MasterClock,
+            required: false,
+            reason: reason.to_owned(),
+            streams: Vec::new(),
+            clocks: vec![clock("ntp")],
+            ..source("ntp", state)
+        }
+    }
+
+    /// A clock never measured, which stamps nothing.
+    pub(crate) fn clock(name: &str) -> ClockStatus {
+        ClockStatus {
+            name: name.to_owned(),
+            offset_s: None,
+            round_trip_s: None,
+            bound_s: None,
+            age_s: None,
+            exchanges: 0,
+            exchanges_lost: 0,
+            streams: 0,
+            known_for_s: 11.0,
+            offsets: 0,
+            useless_bursts: 0,
+            resets: 0,
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::intake::SourceKind;
 use super::notice::samples;
 use super::state::State;
 use super::status::{SourceStatus, StreamStatus};
@@ -121,6 +122,11 @@ pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64
             samples_in_file: 0,
             status: None,
         };
+        if source.kind == SourceKind::MasterClock {
+            verdicts
+                .extend(judge_master_clock(source, &because).map(|text| of_source(Outcome::Complete, text)));
+            continue;
+        }
         if source.streams.is_empty() {
             let broken = matches!(source.state, State::Failed | State::Lost);
             let outcome = if source.required || broken { Outcome::Lossy } else { Outcome::Complete };
@@ -148,6 +154,20 @@ pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64
         }
     }
     verdicts
+}
+
+/// What there is to say of a master clock: nothing when it was measured to the end.
+fn judge_master_clock(source: &SourceStatus, because: &str) -> Option<String> {
+    let offsets: u64 = source.clocks.iter().map(|c| c.offsets).sum();
+    match (offsets, source.state) {
+        (0, _) => Some(format!(
+            "the master clock was never measured{because}: this recording cannot be put beside those of other machines"
+        )),
+        (_, State::Degraded | State::Lost | State::Failed) => {
+            Some(format!("the master clock was not measured at the end{because}"))
+        }
+        _ => None,
+    }
 }
 
 fn judge_stream(
@@ -207,7 +227,7 @@ fn judge_stream(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::status::sample::source;
+    use crate::recording::status::sample::{self, source};
 
     /// The verdict over these sources when everything received was written.
     fn verdict(sources: &[SourceStatus], problems: &[String]) -> (Outcome, Vec<StreamVerdict>) {
@@ -220,6 +240,19 @@ mod tests {
         let (outcome, streams) = verdict(&[source("eeg", State::Streaming)], &[]);
         assert_eq!((outcome, streams[0].text.as_str()), (Outcome::Complete, "complete"));
         assert_eq!(outcome.exit_code(), 0);
+    }
+
+    #[test]
+    fn a_master_clock_that_was_not_measured_is_a_note_and_no_loss() {
+        let clock = sample::master_clock;
+        let (outcome, streams) =
+            verdict(&[source("eeg", State::Streaming), clock(State::Degraded, "mute")], &[]);
+        assert_eq!((outcome, streams.len(), streams[1].note), (Outcome::Complete, 2, true));
+        assert!(streams[1].text.contains("never measured (mute)"), "{}", streams[1].text);
+        let mut measured = clock(State::Streaming, "");
+        measured.clocks[0].offsets = 3;
+        let (outcome, streams) = verdict(&[source("eeg", State::Streaming), measured], &[]);
+        assert_eq!((outcome, streams.len()), (Outcome::Complete, 1));
     }
 
     #[test]

@@ -134,7 +134,11 @@ mod tests {
         let mut output = Output::new(&folder, true).unwrap();
         output.write("x", b"3").unwrap();
         drop(output);
-        assert_eq!(std::fs::read(folder.join("x")).unwrap(), b"1", "the old one stays until the new is whole");
+        assert_eq!(
+            std::fs::read(folder.join("x")).unwrap(),
+            b"1",
+            "the old one stays until the new is whole"
+        );
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     }
 }

@@ -28,12 +28,16 @@ const CHUNK_BYTES: usize = 256 << 10;
 const BOUNDARY_EVERY: u32 = 40;
 
 /// Write the chosen streams, one after another, into one file.
-pub(super) fn export(job: &mut Job<'_, '_>, chosen: &[usize], exported: &mut Exported) -> Result<(), ExportError> {
+pub(super) fn export(
+    job: &mut Job<'_, '_>,
+    chosen: &[usize],
+    exported: &mut Exported,
+) -> Result<(), ExportError> {
     let recording = job.synchronizer.recording;
     let stem = recording.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = [".gz", ".xdfz", ".xdf"].iter().fold(stem, |stem, end| {
-        stem.strip_suffix(end).map_or(stem.clone(), str::to_owned)
-    });
+    let stem = [".gz", ".xdfz", ".xdf"]
+        .iter()
+        .fold(stem, |stem, end| stem.strip_suffix(end).map_or(stem.clone(), str::to_owned));
     let stem = names::portable(&format!("{stem}_synchronized"));
     let (name, json_name) = (format!("{stem}.xdf"), format!("{stem}.json"));
     job.output.check(&json_name)?;

@@ -3,9 +3,9 @@
 use lockstep_clock::Estimate;
 use lockstep_xdf::{Blocks, Columns, Damage, Selection, TextColumn};
 
+use super::SyncError;
 use super::times::Times;
 use super::timing::Timing;
-use super::SyncError;
 
 /// Synchronized samples that follow each other in the file.
 #[derive(Debug, Clone, Copy)]

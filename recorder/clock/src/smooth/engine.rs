@@ -17,6 +17,8 @@ const FIRST_EVENT_THRESHOLD: f64 = 60.0;
 const EVENT_MARGIN: usize = 3;
 /// Exchanges of a class of congestion at least.
 const MIN_CLASS: usize = 60;
+/// Share of the uncertainty of the end points that is left in theta.
+const ANCHOR_SHARE: f64 = 0.7;
 const FINEST: f64 = 1.0;
 /// Growth of the order statistics below which an edge may be soft.
 const SOFT_GROWTH: f64 = 1.95;
@@ -215,7 +217,7 @@ impl Engine {
             let edges = Edge::of(&delays, soft, self.waves.step_us, path.half_us);
             path.end_point_us = edges.middle_us;
             path.shift_us = if round >= 1 && classes_of.len() > 60 { edges.shift(path) } else { 0.0 };
-            path.anchor_us = edges.sigma_us;
+            path.anchor_us = ANCHOR_SHARE * edges.sigma_us;
             let alike = symmetric_shift(&delays);
             if let Some((shift_us, sigma_us)) = alike {
                 if std::env::var("VG").is_ok() {
@@ -226,7 +228,7 @@ impl Engine {
                 }
                 let most = path.half_us.min(200.0 + 0.3 * path.half_us);
                 path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
-                path.anchor_us = 0.0;
+                path.anchor_us = ANCHOR_SHARE * sigma_us.min(edges.sigma_us);
             }
             anchors.push(edges.sigma_us);
             if delays[0].len() > most {

@@ -232,9 +232,11 @@ pub(super) fn propagate(
             if last && let Some(scores) = scores.as_deref_mut() {
                 scores.push(log_z.max(MIN_LOG_Z));
             }
-            let variance = variance.max(min_variance);
-            let tau = (1.0 / variance - cavity).max(MIN_TAU);
-            let nu = if tau > MIN_TAU { m / variance - cavity * mean } else { tau * m };
+            let variance = variance.max(1e-8);
+            let wanted = 1.0 / variance - cavity;
+            // No single wave is trusted beyond the blur of the edges.
+            let tau = wanted.clamp(MIN_TAU, 1.0 / min_variance);
+            let nu = if wanted > MIN_TAU { (m / variance - cavity * mean) * (tau / wanted) } else { tau * m };
             site.tau += DAMPING * (tau - site.tau);
             site.nu += DAMPING * (nu - site.nu);
         }

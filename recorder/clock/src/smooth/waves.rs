@@ -1,6 +1,6 @@
 //! From exchanges to waves: bursts of exchanges that see the clock at one instant.
 
-use crate::{Exchange, History, measure};
+use crate::{Exchange, History, Reading, measure};
 
 /// Exchanges further apart than this belong to different waves, in seconds.
 const WAVE_GAP_S: f64 = 1.0;
@@ -8,6 +8,11 @@ const WAVE_GAP_S: f64 = 1.0;
 const WAVE_LENGTH_S: f64 = 2.05;
 /// No device clock runs off by more than this, even while it is slewed.
 const MAX_RATE: f64 = 600e-6;
+
+/// Readings with finer steps than this count as continuous, in seconds.
+const FINE_S: f64 = 2e-7;
+/// Times beyond this are not times, in seconds: 30,000 years.
+const FARTHEST_S: f64 = 1e12;
 
 /// One exchange, relative to the references of its epoch; microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +78,11 @@ impl Waves {
         let reading = history.reading;
         let asymmetry_s = history.known_asymmetry_s.unwrap_or(0.0);
         let mut exchanges: Vec<Exchange> =
-            history.exchanges.iter().filter(|e| measure(e, reading).is_some()).copied().collect();
+            history.exchanges.iter().filter(|e| usable(e, reading)).copied().collect();
         exchanges.sort_by(|a, b| a.t0_s.total_cmp(&b.t0_s));
         let host_ref_s = exchanges.first().map_or(0.0, |e| e.t0_s);
-        let step_us = if reading.bias_s() > 0.0 { reading.resolution_s * 1e6 } else { 0.0 };
+        let step_us = if reading.resolution_s > FINE_S { reading.resolution_s * 1e6 } else { 0.0 };
+        let bias_us = reading.bias_s() * 1e6;
         let mut out = Self {
             host_ref_s,
             probes: Vec::with_capacity(exchanges.len()),
@@ -123,7 +129,7 @@ impl Waves {
             let epoch = out.epochs.len() - 1;
             let Epoch { device_ref_s, host_ref_s } = out.epochs[epoch];
             let first = out.probes.len();
-            let shift_us = 0.5 * step_us - asymmetry_s * 1e6;
+            let shift_us = bias_us - asymmetry_s * 1e6;
             for e in group {
                 let there = (e.t0_s - host_ref_s) - (e.t1_s - device_ref_s);
                 let back = (e.t3_s - host_ref_s) - (e.t2_s - device_ref_s);
@@ -199,6 +205,11 @@ impl Waves {
             }
         }
     }
+}
+
+/// Possible, and not so far off that doubles lose it.
+fn usable(e: &Exchange, reading: Reading) -> bool {
+    [e.t0_s, e.t1_s, e.t2_s, e.t3_s].iter().all(|t| t.abs() < FARTHEST_S) && measure(e, reading).is_some()
 }
 
 /// True when no single offset fits all exchanges of a wave: the clock was stepped inside.

@@ -1,21 +1,29 @@
-//! A simulated device clock: offset, skew, wander, steps and resolution, as a function of host time.
+//! A simulated device clock: offset, skew, drift, steps, slews and resolution, over host time.
 //!
 //! The model. With `u = host - epoch`, the device's **oscillator** has counted
-//! `osc(u) = u * (1 + skew) + wander(u)` seconds; it never stops or jumps and paces the device's
-//! sampling. The device's **clock** shows `device = epoch - offset + osc(u) + steps(u)`.
+//! `osc(u) = u * (1 + skew) + wander(u)` seconds, where `wander` integrates the random walk and the
+//! [`Drift`] of its frequency; it never stops or jumps and paces the device's sampling. The device's
+//! **clock** shows `device = epoch - offset + osc(u) + adjustments(osc)`: its steps and slews.
 //! So right at the epoch (before any step) host minus device is `offset`.
 //!
 //! Precision. All sums are taken relative to the epoch, and whole seconds of the device's time are
 //! kept as integers, so readings in ticks stay exact to well below a nanosecond for host times of
 //! 1e6 s and for device clocks that count unix seconds.
 
-mod wander;
+mod adjust;
+mod drift;
+mod kind;
+mod oscillator;
 
 #[cfg(test)]
 mod tests;
 
 use crate::error::{ModelError, check};
-use wander::Wander;
+use adjust::Adjustments;
+pub use drift::{Cycle, Drift, Load, WarmUp};
+pub(crate) use kind::SAMPLE_PERIOD_S;
+pub use kind::{ClockKind, ClockPlan};
+use oscillator::Oscillator;
 
 /// Units of a device's tick counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +72,17 @@ pub struct ClockStep {
     pub delta_s: f64,
 }
 
+/// A stretch in which the device clock is made to run faster or slower than its oscillator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClockSlew {
+    /// When it begins: seconds of host time after the epoch.
+    pub at_s: f64,
+    /// How long it lasts, in seconds of host time.
+    pub duration_s: f64,
+    /// How much faster the clock runs, in ppm of its oscillator; -1e6 makes it stand still.
+    pub rate_ppm: f64,
+}
+
 /// Parameters of a device clock. The default is a perfect clock equal to the host's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClockModel {
@@ -74,8 +93,12 @@ pub struct ClockModel {
     pub skew_ppm: f64,
     /// Random walk of the frequency, in ppm per square root of a second.
     pub wander_ppm: f64,
+    /// Other changes of the frequency.
+    pub drift: Drift,
     /// Jumps of the clock, in any order.
     pub steps: Vec<ClockStep>,
+    /// Slews of the clock, in any order; where they overlap, their rates add.
+    pub slews: Vec<ClockSlew>,
     /// Readings are floored to multiples of this many seconds of device time; 0 for none. Ticks
     /// are floored to whole ticks in any case.
     pub resolution_s: f64,
@@ -91,6 +114,12 @@ impl ClockModel {
         check("skew_ppm", self.skew_ppm, -1e5..=1e5, "give at most 100000 ppm either way")?;
         check("wander_ppm", self.wander_ppm, 0.0..=1e3, "give 0 to 1000 ppm per sqrt(s)")?;
         check("resolution_s", self.resolution_s, 0.0..=1e3, "give 0 to 1000 s")?;
+        self.drift.validate()?;
+        for slew in &self.slews {
+            check("clock slew at_s", slew.at_s, 0.0..=1e9, "give seconds after the start, 0 or more")?;
+            check("clock slew duration_s", slew.duration_s, 0.0..=1e9, "give seconds, 0 or more")?;
+            check("clock slew rate_ppm", slew.rate_ppm, -1e6..=1e6, "give at most 1000000 ppm either way")?;
+        }
         for step in &self.steps {
             check("clock step at_s", step.at_s, 0.0..=1e9, "give seconds after the start, 0 or more")?;
             check("clock step delta_s", step.delta_s, -1e9..=1e9, "give seconds, at most 1e9 either way")?;
@@ -99,23 +128,15 @@ impl ClockModel {
     }
 }
 
-/// A step as seen by the oscillator, with the sum of all steps up to and including it.
-#[derive(Debug, Clone, Copy)]
-struct StepState {
-    at_oscillator_s: f64,
-    total_s: f64,
-}
-
 /// A device clock with its true relation to the host clock. Pure: it never looks at a real clock.
 #[derive(Debug, Clone)]
 pub struct SimClock {
     host_epoch_s: f64,
     offset_s: f64,
-    /// Seconds of oscillator time per second of host time, without the wander.
+    /// Seconds of oscillator time per second of host time, without its changes.
     rate: f64,
-    wander: Wander,
-    /// In order of time.
-    steps: Vec<StepState>,
+    oscillator: Oscillator,
+    adjustments: Adjustments,
     /// Device time at the epoch, split so that neither part loses digits.
     device_epoch_whole_s: i64,
     device_epoch_fraction_s: f64,
@@ -128,26 +149,23 @@ impl SimClock {
     /// The same arguments give the same clock. Call [`ClockModel::validate`] first: parameters out
     /// of range give useless times, never a panic.
     pub fn new(model: &ClockModel, host_epoch_s: f64, seed: u64) -> Self {
+        Self::with_horizon(model, host_epoch_s, f64::INFINITY, seed)
+    }
+
+    /// The same clock for someone who looks at it for `horizon_s` after the epoch only; after that
+    /// its frequency stays as it is (without a horizon: after 48 h).
+    pub fn with_horizon(model: &ClockModel, host_epoch_s: f64, horizon_s: f64, seed: u64) -> Self {
         let rate = 1.0 + model.skew_ppm * 1e-6;
-        let wander = Wander::new(model.wander_ppm, seed);
-        let mut in_order = model.steps.clone();
-        in_order.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
-        let mut total_s = 0.0;
-        let steps = in_order
-            .iter()
-            .map(|step| {
-                total_s += step.delta_s;
-                let at_oscillator_s = step.at_s * rate + wander.phase_s(step.at_s);
-                StepState { at_oscillator_s, total_s }
-            })
-            .collect();
+        let oscillator = Oscillator::new(model.wander_ppm, &model.drift, horizon_s, seed);
+        let adjustments =
+            Adjustments::new(&model.steps, &model.slews, |at_s| at_s * rate + oscillator.phase_s(at_s));
         let whole_s = host_epoch_s.floor() - model.offset_s.floor();
         Self {
             host_epoch_s,
             offset_s: model.offset_s,
             rate,
-            wander,
-            steps,
+            oscillator,
+            adjustments,
             // A cast from f64 saturates.
             device_epoch_whole_s: whole_s as i64,
             device_epoch_fraction_s: (host_epoch_s - host_epoch_s.floor())
@@ -156,15 +174,15 @@ impl SimClock {
         }
     }
 
-    /// Seconds the oscillator has counted since the epoch; strictly rising, untouched by steps.
+    /// Seconds the oscillator has counted since the epoch; strictly rising, untouched by steps and slews.
     pub fn oscillator_s(&self, host_s: f64) -> f64 {
         let elapsed_s = host_s - self.host_epoch_s;
-        elapsed_s * self.rate + self.wander.phase_s(elapsed_s)
+        elapsed_s * self.rate + self.oscillator.phase_s(elapsed_s)
     }
 
     /// The host time at which the oscillator has counted `oscillator_s` since the epoch.
     pub fn host_at_oscillator_s(&self, oscillator_s: f64) -> f64 {
-        self.host_epoch_s + self.wander.invert(oscillator_s, self.rate)
+        self.host_epoch_s + self.oscillator.invert(oscillator_s, self.rate)
     }
 
     /// True device time in seconds at a host time, before any flooring.
@@ -194,8 +212,8 @@ impl SimClock {
     /// True clock offset at a host time: host minus device, in seconds.
     pub fn offset_at(&self, host_s: f64) -> f64 {
         let elapsed_s = host_s - self.host_epoch_s;
-        let gained_s = elapsed_s * (self.rate - 1.0) + self.wander.phase_s(elapsed_s);
-        self.offset_s - gained_s - self.steps_s(self.oscillator_s(host_s))
+        let gained_s = elapsed_s * (self.rate - 1.0) + self.oscillator.phase_s(elapsed_s);
+        self.offset_s - gained_s - self.adjustments.at(self.oscillator_s(host_s))
     }
 
     /// The first host time at which the device clock shows `device_s` or more.
@@ -204,28 +222,12 @@ impl SimClock {
     /// time that a step back shows twice belongs to the first showing.
     pub fn host_time_s(&self, device_s: f64) -> f64 {
         let relative_s = (device_s - self.device_epoch_whole_s as f64) - self.device_epoch_fraction_s;
-        let mut from_s = f64::NEG_INFINITY;
-        let mut total_s = 0.0;
-        for step in &self.steps {
-            let oscillator_s = relative_s - total_s;
-            if oscillator_s < step.at_oscillator_s {
-                return self.host_at_oscillator_s(oscillator_s.max(from_s));
-            }
-            from_s = step.at_oscillator_s;
-            total_s = step.total_s;
-        }
-        self.host_at_oscillator_s((relative_s - total_s).max(from_s))
+        self.host_at_oscillator_s(self.adjustments.invert(relative_s))
     }
 
     /// Device time minus its whole seconds at the epoch.
     fn relative_s(&self, oscillator_s: f64) -> f64 {
-        self.device_epoch_fraction_s + oscillator_s + self.steps_s(oscillator_s)
-    }
-
-    /// Sum of the steps taken so far; a step counts from its own instant on.
-    fn steps_s(&self, oscillator_s: f64) -> f64 {
-        let taken = self.steps.partition_point(|step| step.at_oscillator_s <= oscillator_s);
-        taken.checked_sub(1).map_or(0.0, |last| self.steps[last].total_s)
+        self.device_epoch_fraction_s + oscillator_s + self.adjustments.at(oscillator_s)
     }
 }
 

@@ -31,6 +31,13 @@ pub enum SimulatedDevice {
     /// duplication happen inside the simulator. Ends after --duration-s, or at Ctrl-C or SIGTERM.
     #[command(after_help = crate::cli::EXIT_CODES)]
     Udp(Box<UdpArgs>),
+    /// Answer SNTP clients as a master clock
+    ///
+    /// For `[clock] ntp = "HOST:PORT"` and for any other client. Its clock is this machine's UTC but
+    /// for the offset, skew and steps given here. Delay and loss happen inside the simulator. Ends
+    /// after --duration-s, or at Ctrl-C or SIGTERM.
+    #[command(after_help = crate::cli::EXIT_CODES)]
+    Ntp(Box<super::ntp::NtpArgs>),
 }
 
 /// Arguments of `lockstep simulate udp`.
@@ -126,7 +133,7 @@ struct ExchangeArgs {
 /// Each setting holds for both directions unless a direction has its own.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network (up: device to recorder, down: recorder to device)")]
-struct NetworkArgs {
+pub(super) struct NetworkArgs {
     /// Shortest delay of each direction
     #[arg(long, value_name = "MS", default_value_t = 0.0)]
     delay_ms: f64,
@@ -256,6 +263,7 @@ impl ClockArgs {
             wander_ppm: self.wander_ppm,
             steps: self.steps.clone(),
             resolution_s: self.resolution_us * 1e-6,
+            ..ClockModel::default()
         }
     }
 }
@@ -283,7 +291,7 @@ impl ExchangeArgs {
 }
 
 impl NetworkArgs {
-    fn uplink(&self) -> PathModel {
+    pub(super) fn uplink(&self) -> PathModel {
         PathModel {
             delay_s: self.up_delay_ms.unwrap_or(self.delay_ms) * 1e-3,
             jitter_s: self.up_jitter_ms.unwrap_or(self.jitter_ms) * 1e-3,
@@ -293,7 +301,7 @@ impl NetworkArgs {
         }
     }
 
-    fn downlink(&self) -> PathModel {
+    pub(super) fn downlink(&self) -> PathModel {
         PathModel {
             delay_s: self.down_delay_ms.unwrap_or(self.delay_ms) * 1e-3,
             jitter_s: self.down_jitter_ms.unwrap_or(self.jitter_ms) * 1e-3,
@@ -325,7 +333,7 @@ fn counter_name(width: CounterWidth) -> &'static str {
 }
 
 /// A parser that accepts the names of `all` and shows them in the help.
-fn choice<T: Copy + Send + Sync + 'static>(
+pub(super) fn choice<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
@@ -339,13 +347,13 @@ fn resolve(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| "the host has no address".to_owned())
 }
 
-fn parse_step(text: &str) -> Result<ClockStep, String> {
+pub(super) fn parse_step(text: &str) -> Result<ClockStep, String> {
     let number = |part: &str| part.parse::<f64>().map_err(|_| format!("'{part}' is not a number of seconds"));
     let (at, delta) = text.split_once(':').ok_or("give AT_S:DELTA_S, for example 60:-0.25")?;
     Ok(ClockStep { at_s: number(at)?, delta_s: number(delta)? })
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "give seconds, for example 30 or 0.5".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -1,6 +1,7 @@
 //! `lockstep simulate`: simulated devices with a clock and a network of their own.
 
 mod args;
+mod ntp;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,10 @@ pub use args::{SimulateArgs, SimulatedDevice, UdpArgs};
 /// # Errors
 /// When the arguments do not fit together, a port or truth log is taken, or output fails.
 pub fn run(args: SimulateArgs) -> anyhow::Result<()> {
-    let SimulatedDevice::Udp(args) = args.device;
+    let args = match args.device {
+        SimulatedDevice::Udp(args) => args,
+        SimulatedDevice::Ntp(args) => return ntp::run(&args),
+    };
     let devices = args.devices()?;
     let mut out = io::stdout().lock();
     if args.print_config {

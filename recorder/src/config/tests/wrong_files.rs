@@ -11,7 +11,7 @@ fn unknown_key_with_a_near_word() {
             "unknown key `intervall` in [clock]",
             "grip.toml:15:1",
             "did you mean `interval_s`?",
-            "accepted here: `interval_s` and `probes`",
+            "accepted here: `interval_s`, `probes`, `ntp`",
         ],
     );
 }

@@ -6,8 +6,14 @@
 //! to overtake it. With probability `duplicate` a second copy follows, and with probability `loss`
 //! nothing arrives.
 
+mod link;
+mod tail;
+mod weather;
+
 use crate::error::{ModelError, check};
 use crate::rng::Draws;
+
+pub use link::{Direction, Link, PathKind};
 
 /// Parameters of one direction. The default is a perfect path.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
