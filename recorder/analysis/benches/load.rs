@@ -1,13 +1,15 @@
 //! Whole recordings loaded and synchronized: one run, for tests/bench/speed.
 //!
-//! `cargo bench -p lockstep-analysis --bench load -- FILE [pyxdf]` opens the recording, fits its clocks and
+//! `cargo bench -p lockstep-analysis --bench load -- FILE [pyxdf | export FOLDER]` opens the recording, fits its clocks and
 //! loads all streams with both cores, synchronized and dejittered; prints as JSON how long that took,
 //! how many bytes were decoded (values, and a double for the time of each sample) and the most memory the
-//! process ever had.
+//! process ever had. `export` writes Parquet into FOLDER instead.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
+use std::path::Path;
 use std::time::Instant;
 
+use lockstep_analysis::export::{ExportOptions, Format, export};
 use lockstep_analysis::{Loaded, SyncOptions, Synchronizer, load, open};
 use lockstep_xdf::{Columns, TextColumn};
 
@@ -17,6 +19,11 @@ fn main() {
         println!("give a recording; tests/bench/speed makes some");
         return;
     };
+    if let [_, mode, folder] = arguments.as_slice()
+        && mode == "export"
+    {
+        return write(file.as_ref(), folder.as_ref());
+    }
     let options = match arguments.get(1).map(String::as_str) {
         Some("pyxdf") => SyncOptions::pyxdf(true, true),
         _ => SyncOptions::default(),
@@ -38,6 +45,21 @@ fn main() {
         fitted_s - opened_s,
         peak_bytes()
     );
+}
+
+fn write(file: &Path, folder: &Path) {
+    let options = ExportOptions {
+        format: Format::Parquet,
+        streams: Vec::new(),
+        from_s: None,
+        to_s: None,
+        sync: SyncOptions::default(),
+        overwrite: true,
+    };
+    let begin = Instant::now();
+    let recording = open(file, &mut |_| {}).unwrap();
+    export(&recording, folder, &options, &mut |_| {}).unwrap();
+    println!("{{\"seconds\": {:.4}, \"peak_bytes\": {}}}", begin.elapsed().as_secs_f64(), peak_bytes());
 }
 
 fn decoded_bytes(stream: &Loaded) -> usize {

@@ -66,8 +66,7 @@ pub fn load(
         .iter()
         .map(|(stream, channels)| (*stream, Selection { channels: channels.clone(), time_range_s: None }))
         .collect();
-    let mut data =
-        lockstep_xdf::load(recording.source(), &recording.scan, &selections, threads, progress)?;
+    let mut data = lockstep_xdf::load(recording.source(), &recording.scan, &selections, threads, progress)?;
     for (data, (stream, _)) in data.iter_mut().zip(wanted) {
         let limit = synchronizer.cut[*stream].and_then(|limit| usize::try_from(limit).ok());
         if let Some(limit) = limit.filter(|limit| *limit < data.time_stamps_s.len()) {
@@ -81,7 +80,8 @@ pub fn load(
     });
     let timings = timings.into_iter().collect::<Result<Vec<_>, _>>()?;
 
-    let errors = in_parallel(threads, data.len(), |index| errors(&timings[index], &data[index].time_stamps_s));
+    let errors =
+        in_parallel(threads, data.len(), |index| errors(&timings[index], &data[index].time_stamps_s));
     {
         // Large pieces of all streams, for whichever thread is free.
         let pieces: Vec<_> = data
