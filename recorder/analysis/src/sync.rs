@@ -11,6 +11,7 @@
 //! 4. optionally, stamps that do not rise are pushed up until they do.
 
 mod blocks;
+pub(crate) mod load;
 mod times;
 mod timing;
 

@@ -319,6 +319,37 @@ impl Placement<'_> {
         }
     }
 
+    /// The host times alone, in place: the same doubles that [`apply`](Self::apply) gives, faster.
+    pub fn map_in_place(&self, first: u64, times_s: &mut [f64]) {
+        let mut at = self.ranges.partition_point(|r| r.end <= first);
+        let mut index = first;
+        let mut rest = times_s;
+        while !rest.is_empty() {
+            let range = self.ranges.get(at);
+            let (take, piece) = match range {
+                Some(range) => (range.end.saturating_sub(index).min(rest.len() as u64), range.piece),
+                None => (rest.len() as u64, self.last_piece()),
+            };
+            let (now, later) = rest.split_at_mut(take as usize);
+            match range.map(|range| &range.around) {
+                None | Some(Around::No) => {
+                    // Without a piece the stamps are taken as they are.
+                    if let Some(piece) = self.map.pieces.get(piece) {
+                        piece.map_in_place(now);
+                    }
+                }
+                Some(around) => {
+                    for (index, time_s) in (index..).zip(now) {
+                        *time_s = self.around(piece, around, index, *time_s).host_time_s;
+                    }
+                }
+            }
+            index += take;
+            rest = later;
+            at += 1;
+        }
+    }
+
     fn last_piece(&self) -> usize {
         self.ranges.last().map_or(0, |r| r.piece)
     }
