@@ -5,21 +5,23 @@
 //!
 //! | Simulated | Where | What is known exactly |
 //! |---|---|---|
-//! | device clock: offset, skew, wander, steps, resolution | [`clock`] | host minus device at any host time |
-//! | network, one direction: delay, jitter, loss, reordering, duplication | [`network`] | the fate of every datagram |
+//! | device clock: offset, skew, drift of its crystal, steps, slews, resolution; kinds of it | [`clock`] | host minus device at any host time |
+//! | network, one direction: delay, jitter, loss, reordering, duplication; kinds of it | [`network`] | the fate of every datagram |
 //! | channel values in all seven XDF formats | [`signal`] | the value of every sample index |
 //! | record of what was done | [`truth`] | send time, device stamp, values, every exchange |
 //! | NTP server: its clock, network and faults; and exchanges of any two clocks | [`ntp`] | every question and its answer |
 //! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
+//! | whole recordings for judging clock estimators | [`study`] | when each sample was taken |
 //!
-//! What is **not** simulated: missed samples inside the device, thermal models of a crystal,
-//! bursts of loss or of delay, and a device that restarts. Parameters are choices; no real device
+//! What is **not** simulated: missed samples inside the device, and a UDP device that sleeps or
+//! restarts (recordings of such devices are in [`study`]). Parameters are choices; no real device
 //! was measured for them.
 //!
 //! Times named `host` are seconds of the recorder's time base, CLOCK_MONOTONIC.
 #![forbid(unsafe_code)]
 
 mod csv;
+mod describe;
 mod error;
 mod host;
 mod rng;

@@ -1,6 +1,7 @@
 //! The command line: what was typed is turned into calls, and what came of them
 //! into text and an exit code.
 
+mod benchmark;
 mod check;
 mod clock;
 mod demo;
@@ -88,6 +89,8 @@ enum Command {
     /// Record simulated devices for 10 s into the current folder
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
+    /// Compare methods on simulated recordings whose truth is known
+    Benchmark(benchmark::BenchmarkArgs),
     /// Print the JSON Schema of configurations, for editors
     Schema,
     /// Print a completion script for a shell
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Lag(args) => lag::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Benchmark(args) => benchmark::run(&args),
         Command::Schema => {
             crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));
             Ok(0)

@@ -223,7 +223,12 @@ impl Samples {
         }
     }
 
-    pub(crate) fn write(&mut self, file: &mut Writer, times_s: &[f64], values: &Columns) -> Result<(), ExportError> {
+    pub(crate) fn write(
+        &mut self,
+        file: &mut Writer,
+        times_s: &[f64],
+        values: &Columns,
+    ) -> Result<(), ExportError> {
         self.footer.first_timestamp_s = self.footer.first_timestamp_s.or(times_s.first().copied());
         self.footer.last_timestamp_s = times_s.last().copied().or(self.footer.last_timestamp_s);
         self.footer.sample_count += times_s.len() as u64;

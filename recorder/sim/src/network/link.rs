@@ -262,13 +262,19 @@ impl Link {
         self.poll = Some(Poll { interval_s, phase_s, ready_s, missed });
     }
 
+    /// The same network with other luck for each packet.
+    pub(super) fn with_luck(mut self, seed: u64) -> Self {
+        self.draws = Draws::new(seed, "link/luck");
+        self
+    }
+
     /// The shortest delay possible, in seconds; `None` where it depends on a grid or a queue.
     pub fn min_delay_s(&self) -> Option<f64> {
         let least_s = self.levels.as_ref().map_or(0.0, |levels| levels.least_s(self.direction as usize));
         (self.poll.is_none() && self.queue.is_none()).then_some(self.min_s + least_s)
     }
 
-    /// Delay in seconds of a packet that is sent `elapsed_s` after the start; `None` when it is lost.
+    /// Delay in seconds of a packet that is sent at `elapsed_s`, by any clock that counts seconds; `None` when it is lost.
     pub fn send(&mut self, elapsed_s: f64) -> Option<f64> {
         if self.draws.chance(self.loss) {
             return None;

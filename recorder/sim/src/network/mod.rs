@@ -5,6 +5,9 @@
 //! reorder. With probability `reorder` a datagram is instead held back long enough for a later one
 //! to overtake it. With probability `duplicate` a second copy follows, and with probability `loss`
 //! nothing arrives.
+//!
+//! A path may lead through a [`Link`], a kind of network with delays and losses of its own: these come
+//! on top, and the order of datagrams still holds.
 
 mod link;
 mod tail;
@@ -28,6 +31,19 @@ pub struct PathModel {
     pub reorder: f64,
     /// Probability that a datagram arrives twice, 0 to 1.
     pub duplicate: f64,
+    /// The kind of network it leads through, if any.
+    pub link: Option<LinkModel>,
+}
+
+/// One direction of a kind of network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkModel {
+    /// The kind.
+    pub kind: PathKind,
+    /// The direction.
+    pub direction: Direction,
+    /// Seed of the network: equal for both directions, which are then busy together.
+    pub seed: u64,
 }
 
 impl PathModel {
@@ -75,6 +91,7 @@ pub struct Path {
     model: PathModel,
     hold_back_s: f64,
     draws: Draws,
+    link: Option<Link>,
     /// Arrival of the last datagram that was not held back.
     last_arrival_s: f64,
 }
@@ -89,6 +106,10 @@ impl Path {
             model,
             hold_back_s: 2.0 * interval_s + 5.0 * model.jitter_s,
             draws: Draws::new(seed, "path"),
+            link: model.link.map(|link| {
+                // A seed for each path: two paths over one network share its states, not their luck.
+                Link::new(link.kind, link.direction, link.seed, f64::INFINITY).with_luck(seed)
+            }),
             last_arrival_s: f64::NEG_INFINITY,
         }
     }
@@ -103,10 +124,11 @@ impl Path {
         let duplicated = self.draws.chance(self.model.duplicate);
         let first_tail_s = self.draws.exponential(self.model.jitter_s);
         let second_tail_s = self.draws.exponential(self.model.jitter_s);
-        if lost {
+        let link_s = self.link.as_mut().map_or(Some(0.0), |link| link.send(sent_s));
+        let Some(link_s) = link_s.filter(|_| !lost) else {
             return Deliveries { delays_s: [0.0; 2], copies: 0, held_back: false };
-        }
-        let mut delay_s = self.model.delay_s + first_tail_s;
+        };
+        let mut delay_s = self.model.delay_s + first_tail_s + link_s;
         if held_back {
             delay_s += self.hold_back_s;
         } else {
@@ -147,7 +169,8 @@ mod tests {
 
     #[test]
     fn loss_duplication_and_jitter_have_their_rates() {
-        let model = PathModel { delay_s: 0.002, jitter_s: 0.005, loss: 0.1, reorder: 0.0, duplicate: 0.05 };
+        let model =
+            PathModel { delay_s: 0.002, jitter_s: 0.005, loss: 0.1, duplicate: 0.05, ..PathModel::default() };
         let fates = fates(model, 1.0, 20_000);
         let share = |copies| fates.iter().filter(|f| f.1.copies() == copies).count() as f64 / 20_000.0;
         assert!((share(0) - 0.1).abs() < 0.01);
@@ -164,6 +187,22 @@ mod tests {
         let arrivals: Vec<f64> =
             fates(model, 0.001, 5000).iter().map(|(sent_s, f)| sent_s + f.delays_s()[0]).collect();
         assert!(arrivals.is_sorted());
+    }
+
+    #[test]
+    fn a_link_adds_its_delays_and_losses_and_keeps_the_order() {
+        let link = |kind| Some(LinkModel { kind, direction: Direction::ToHost, seed: 3 });
+        let lossy = PathModel { link: link(PathKind::Lossy), ..PathModel::default() };
+        let fates = fates(lossy, 0.01, 5000);
+        let lost = fates.iter().filter(|(_, fate)| fate.copies() == 0).count();
+        assert!((700..2000).contains(&lost), "{lost}");
+        let arrivals: Vec<f64> = fates
+            .iter()
+            .filter_map(|(sent_s, fate)| fate.delays_s().first().map(|delay_s| sent_s + delay_s))
+            .collect();
+        assert!(arrivals.is_sorted());
+        let delays = fates.iter().filter_map(|(_, fate)| fate.delays_s().first());
+        assert!(delays.clone().all(|delay_s| *delay_s >= 0.9e-3) && delays.clone().any(|d| *d > 5e-3));
     }
 
     #[test]
@@ -195,7 +234,9 @@ mod tests {
         fn delays_are_never_shorter_than_the_path(
             delay_s in 0.0..1.0_f64, jitter_s in 0.0..1.0_f64, chance in 0.0..1.0_f64, seed in any::<u64>(),
         ) {
-            let model = PathModel { delay_s, jitter_s, loss: chance, reorder: chance, duplicate: chance };
+            let model = PathModel {
+                delay_s, jitter_s, loss: chance, reorder: chance, duplicate: chance, link: None,
+            };
             prop_assert!(model.validate().is_ok());
             let mut path = Path::new(model, 0.01, seed);
             for index in 0..50 {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::clock::ClockModel;
+use crate::describe;
 use crate::error::SimError;
-use crate::network::PathModel;
 
 use super::config::{Fault, NtpServerConfig};
 
@@ -107,17 +107,6 @@ pub(super) fn facts(
     host_epoch_s: f64,
     host_utc_epoch_s: f64,
 ) -> Value {
-    let path = |model: &PathModel| {
-        json!({
-            "delay_s": model.delay_s,
-            "jitter_s": model.jitter_s,
-            "loss": model.loss,
-            "reorder": model.reorder,
-            "duplicate": model.duplicate,
-        })
-    };
-    let steps: Vec<Value> =
-        clock.steps.iter().map(|step| json!({"at_s": step.at_s, "delta_s": step.delta_s})).collect();
     json!({
         "simulated": true,
         "name": config.name,
@@ -125,16 +114,10 @@ pub(super) fn facts(
         "host_epoch_s": host_epoch_s,
         "host_utc_epoch_s": host_utc_epoch_s,
         "host_utc_minus_server_s": config.clock.offset_s,
-        "clock": {
-            "offset_s": clock.offset_s,
-            "skew_ppm": clock.skew_ppm,
-            "wander_ppm": clock.wander_ppm,
-            "steps": steps,
-            "resolution_s": clock.resolution_s,
-        },
+        "clock": describe::clock(clock),
         "stratum": config.stratum,
-        "uplink": path(&config.uplink),
-        "downlink": path(&config.downlink),
+        "uplink": describe::path(&config.uplink),
+        "downlink": describe::path(&config.downlink),
         "fault": config.fault.map(|f| json!({"fault": f.fault.name(), "from": f.from, "count": f.count})),
     })
 }

@@ -71,7 +71,7 @@ impl ProbeKind {
         let (probes, apart_s, every_s) = self.wave();
         let length_s = probes.saturating_sub(1) as f64 * apart_s;
         let room_s = duration_s - 1.0 - FIRST_S - length_s;
-        if !(room_s >= 0.0) {
+        if room_s.is_nan() || room_s < 0.0 {
             return Vec::new();
         }
         (0..=(room_s / every_s) as usize)

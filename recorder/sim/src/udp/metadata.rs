@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::clock::ClockModel;
-use crate::network::PathModel;
+use crate::describe::{clock, path};
 
 use super::config::{CounterWidth, UdpDeviceConfig};
 
@@ -32,27 +31,5 @@ pub(super) fn describe(config: &UdpDeviceConfig, host_epoch_s: f64) -> Value {
         "exchange": config.exchange.map(|exchange| exchange.kind.name()),
         "start_delay_s": config.start_delay.as_secs_f64(),
         "duration_s": config.duration.map(|duration| duration.as_secs_f64()),
-    })
-}
-
-fn clock(model: &ClockModel) -> Value {
-    let steps: Vec<Value> =
-        model.steps.iter().map(|step| json!({"at_s": step.at_s, "delta_s": step.delta_s})).collect();
-    json!({
-        "offset_s": model.offset_s,
-        "skew_ppm": model.skew_ppm,
-        "wander_ppm": model.wander_ppm,
-        "steps": steps,
-        "resolution_s": model.resolution_s,
-    })
-}
-
-fn path(model: &PathModel) -> Value {
-    json!({
-        "delay_s": model.delay_s,
-        "jitter_s": model.jitter_s,
-        "loss": model.loss,
-        "reorder": model.reorder,
-        "duplicate": model.duplicate,
     })
 }

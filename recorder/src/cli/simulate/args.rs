@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use lockstep_sim::clock::{ClockModel, ClockStep, TickUnit};
+use lockstep_sim::clock::{ClockKind, ClockModel, ClockStep, TickUnit};
 use lockstep_sim::format::Format;
-use lockstep_sim::network::PathModel;
+use lockstep_sim::network::{Direction, LinkModel, PathKind, PathModel};
 use lockstep_sim::udp::{
     CounterWidth, ExchangeConfig, ExchangeKind, Payload, Rate, UdpDeviceConfig, default_channel_names,
 };
@@ -93,6 +93,9 @@ struct StreamArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Device clock")]
 struct ClockArgs {
+    /// Kind of clock, with the drift, steps and slews of a seed; the other flags come on top
+    #[arg(long, value_name = "KIND", value_parser = choice(&CLOCKS, ClockKind::name))]
+    clock: Option<ClockKind>,
     /// Host minus device at the start: the clock offset a recorder should find
     #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
     clock_offset_s: f64,
@@ -134,6 +137,9 @@ struct ExchangeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network (up: device to recorder, down: recorder to device)")]
 pub(super) struct NetworkArgs {
+    /// Kind of network, with its delays and losses; the other flags come on top
+    #[arg(long, value_name = "KIND", value_parser = choice(&PathKind::ALL, PathKind::name))]
+    network: Option<PathKind>,
     /// Shortest delay of each direction
     #[arg(long, value_name = "MS", default_value_t = 0.0)]
     delay_ms: f64,
@@ -224,6 +230,7 @@ impl UdpArgs {
 
     fn device(&self, k: u16) -> anyhow::Result<UdpDeviceConfig> {
         let stream = &self.stream;
+        let seed = self.run.seed.wrapping_add(k.into());
         let marker = stream.payload == Payload::Marker;
         let name = if stream.streams == 1 { stream.name.clone() } else { format!("{}{k}", stream.name) };
         let rate = match stream.rate_hz.unwrap_or(if marker { 0.0 } else { 100.0 }) {
@@ -240,13 +247,13 @@ impl UdpArgs {
             ),
             rate,
             samples_per_datagram: stream.samples_per_datagram,
-            clock: self.clock.model(),
+            clock: self.clock.model(self.run.duration_s, seed),
             clock_unit: self.clock.unit,
             counter: self.clock.counter_bits,
-            uplink: self.network.uplink(),
-            downlink: self.network.downlink(),
+            uplink: self.network.uplink(seed),
+            downlink: self.network.downlink(seed),
             exchange: self.exchange.config(stream.payload, destination, k)?,
-            seed: self.run.seed.wrapping_add(k.into()),
+            seed,
             start_delay: self.run.start_delay_s,
             duration: self.run.duration_s,
             truth,
@@ -256,14 +263,17 @@ impl UdpArgs {
 }
 
 impl ClockArgs {
-    fn model(&self) -> ClockModel {
+    fn model(&self, duration: Option<Duration>, seed: u64) -> ClockModel {
+        let duration_s = duration.map_or(NO_END_S, |duration| duration.as_secs_f64());
+        let kind = self.clock.map(|kind| kind.plan(0.0, duration_s, seed).model).unwrap_or_default();
         ClockModel {
+            // The offset is what somebody will look for, so it stays the one that was asked for.
             offset_s: self.clock_offset_s,
-            skew_ppm: self.skew_ppm,
-            wander_ppm: self.wander_ppm,
-            steps: self.steps.clone(),
+            skew_ppm: kind.skew_ppm + self.skew_ppm,
+            wander_ppm: kind.wander_ppm.hypot(self.wander_ppm),
+            steps: kind.steps.iter().chain(&self.steps).copied().collect(),
             resolution_s: self.resolution_us * 1e-6,
-            ..ClockModel::default()
+            ..kind
         }
     }
 }
@@ -291,8 +301,13 @@ impl ExchangeArgs {
 }
 
 impl NetworkArgs {
-    pub(super) fn uplink(&self) -> PathModel {
+    fn link(&self, direction: Direction, seed: u64) -> Option<LinkModel> {
+        self.network.map(|kind| LinkModel { kind, direction, seed })
+    }
+
+    pub(super) fn uplink(&self, seed: u64) -> PathModel {
         PathModel {
+            link: self.link(Direction::ToHost, seed),
             delay_s: self.up_delay_ms.unwrap_or(self.delay_ms) * 1e-3,
             jitter_s: self.up_jitter_ms.unwrap_or(self.jitter_ms) * 1e-3,
             loss: self.up_loss.unwrap_or(self.loss),
@@ -301,8 +316,9 @@ impl NetworkArgs {
         }
     }
 
-    pub(super) fn downlink(&self) -> PathModel {
+    pub(super) fn downlink(&self, seed: u64) -> PathModel {
         PathModel {
+            link: self.link(Direction::ToDevice, seed),
             delay_s: self.down_delay_ms.unwrap_or(self.delay_ms) * 1e-3,
             jitter_s: self.down_jitter_ms.unwrap_or(self.jitter_ms) * 1e-3,
             loss: self.down_loss.unwrap_or(self.loss),
@@ -311,6 +327,22 @@ impl NetworkArgs {
         }
     }
 }
+
+/// Events of a clock are drawn for this long when there is no end to the run.
+const NO_END_S: f64 = 8.0 * 3600.0;
+
+/// The clocks of devices that are there all the time; sockets neither sleep nor restart.
+const CLOCKS: [ClockKind; 9] = [
+    ClockKind::Const,
+    ClockKind::Pc,
+    ClockKind::Phone,
+    ClockKind::PhoneStep,
+    ClockKind::PhoneSlew,
+    ClockKind::Warm,
+    ClockKind::Hvac,
+    ClockKind::Flicker,
+    ClockKind::Ntp,
+];
 
 /// A protocol, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

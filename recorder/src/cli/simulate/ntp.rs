@@ -106,8 +106,8 @@ impl NtpArgs {
             stratum: self.server.stratum,
             root_delay_s: self.server.root_delay_ms * 1e-3,
             root_dispersion_s: self.server.root_dispersion_ms * 1e-3,
-            uplink: self.network.uplink(),
-            downlink: self.network.downlink(),
+            uplink: self.network.uplink(self.seed),
+            downlink: self.network.downlink(self.seed),
             fault: self.fault.fault.map(|fault| FaultPlan {
                 fault,
                 from: self.fault.fault_from,

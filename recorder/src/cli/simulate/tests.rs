@@ -57,6 +57,29 @@ fn clock_and_network_flags_keep_their_units_and_directions() {
 }
 
 #[test]
+fn kinds_of_clock_and_network_are_drawn_from_the_seed() {
+    let both =
+        devices("--clock phone_slew --network wifi --streams 2 --duration-s 3600 --skew-ppm 100 --seed 5");
+    let [first, second] = &both[..] else { panic!("two devices") };
+    assert!(!first.clock.slews.is_empty() && first.clock.drift.load.is_some());
+    assert_ne!(first.clock.slews, second.clock.slews);
+    assert!((50.0..150.0).contains(&first.clock.skew_ppm), "on top: {}", first.clock.skew_ppm);
+    assert_eq!(first.clock.offset_s, 0.0, "the offset stays the one asked for");
+    let (up, down) = (first.uplink.link.expect("a link"), first.downlink.link.expect("a link"));
+    assert_eq!((up.kind, up.seed), (down.kind, down.seed));
+    assert_ne!(up.direction, down.direction);
+    assert!(first.validate().is_ok());
+    let again = devices("--clock phone_slew --network wifi --duration-s 3600 --skew-ppm 100 --seed 5");
+    assert_eq!(again[0].clock, first.clock);
+}
+
+#[test]
+fn clocks_that_sleep_are_no_choice_for_a_socket() {
+    let error = parse("--clock suspend").expect_err("no such clock").to_string();
+    assert!(error.contains("phone_step"), "{error}");
+}
+
+#[test]
 fn markers_have_their_own_defaults() {
     let device = devices("--payload marker").remove(0);
     assert_eq!(device.rate.nominal_hz(), 0.0);
