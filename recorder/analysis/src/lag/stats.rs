@@ -79,11 +79,11 @@ impl Figures {
     }
 }
 
-/// A quantile and its standard error: half of what lies between the quantiles at plus and minus one
-/// sigma of the binomial count, which needs no density.
+/// A quantile and its standard error: a quarter of what lies between the quantiles at plus and minus two
+/// sigmas of the binomial count. That needs no density; one sigma would hang on very few lags.
 fn quantile(sorted: &[f64], share: f64, independent: f64) -> Estimated {
     let sigma = (share * (1.0 - share) / independent).sqrt();
-    let (low, high) = ((share - sigma).max(0.0), (share + sigma).min(1.0));
+    let (low, high) = ((share - 2.0 * sigma).max(0.0), (share + 2.0 * sigma).min(1.0));
     let error = match high - low {
         // At an end of few lags only one side is there: what it has is scaled up.
         there if there > 0.0 => (at(sorted, high) - at(sorted, low)) * sigma / there,
