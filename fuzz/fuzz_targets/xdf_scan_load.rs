@@ -64,10 +64,9 @@ fn same(a: &StreamData, b: &StreamData, damage: &[Damage]) {
         ($($kind:ident),*) => {
             match (&a.values, &b.values) {
                 $((Columns::$kind(a), Columns::$kind(b)) => {
-                    let bits = |list: &[Vec<_>]| -> Vec<_> {
-                        list.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()
-                    };
-                    assert_eq!(bits(a), bits(b));
+                    let bits_a = a.iter().flatten().flat_map(|value| value.to_le_bytes());
+                    let bits_b = b.iter().flatten().flat_map(|value| value.to_le_bytes());
+                    assert!(bits_a.eq(bits_b));
                 })*
                 (Columns::Text(a), Columns::Text(b)) => {
                     assert!(a.iter().flat_map(|c| c.iter()).eq(b.iter().flat_map(|c| c.iter())));

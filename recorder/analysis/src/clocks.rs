@@ -125,11 +125,7 @@ impl Clocks {
 /// What the ClockOffset chunks of one stream say of its clock, whatever other streams say: what
 /// tools see that do not know of exchanges.
 pub fn own_history(recording: &Recording, stream: &ScannedStream) -> History {
-    History {
-        offsets: offsets(stream),
-        stale_stamps: recording.is_lab_recorder(),
-        ..History::default()
-    }
+    History { offsets: offsets(stream), stale_stamps: recording.is_lab_recorder(), ..History::default() }
 }
 
 /// Whether a stream holds exchanges with a clock.
@@ -204,7 +200,7 @@ fn alone(recording: &Recording, stream: &ScannedStream) -> Clock {
 }
 
 /// How the clock is read, by the header of the stream of its exchanges.
-fn reading(companion: &ScannedStream) -> Reading {
+pub(crate) fn reading(companion: &ScannedStream) -> Reading {
     let resolution_s = clock_text(companion, "resolution_s").and_then(|text| text.parse::<f64>().ok());
     let stamp = match clock_text(companion, "stamp") {
         Some("floor") => Stamp::Floor,
@@ -220,14 +216,22 @@ fn offsets(stream: &ScannedStream) -> Vec<Offset> {
 }
 
 /// All exchanges of a stream that holds them, in file order.
-fn read_exchanges(recording: &Recording, stream: usize) -> Result<(Vec<Exchange>, Vec<Damage>), LoadError> {
+pub(crate) fn read_exchanges(
+    recording: &Recording,
+    stream: usize,
+) -> Result<(Vec<Exchange>, Vec<Damage>), LoadError> {
     let mut exchanges = Vec::new();
     let mut blocks = recording.scan.blocks(recording.source(), stream, Selection::default());
     while let Some(block) = blocks.next_block()? {
         let Columns::Double64(columns) = &block.data.values else { continue };
         if let [t0, t1, t2, t3] = columns.as_slice() {
             let stamps = t0.iter().zip(t1).zip(t2.iter().zip(t3));
-            exchanges.extend(stamps.map(|((&t0_s, &t1_s), (&t2_s, &t3_s))| Exchange { t0_s, t1_s, t2_s, t3_s }));
+            exchanges.extend(stamps.map(|((&t0_s, &t1_s), (&t2_s, &t3_s))| Exchange {
+                t0_s,
+                t1_s,
+                t2_s,
+                t3_s,
+            }));
         }
     }
     Ok((exchanges, blocks.damage().to_vec()))

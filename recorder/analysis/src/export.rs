@@ -20,10 +20,10 @@ mod job;
 mod metadata;
 mod names;
 mod npz;
-mod output;
+pub(crate) mod output;
 mod parquet;
 mod table;
-mod xdf;
+pub(crate) mod xdf;
 mod zip;
 
 use std::io;

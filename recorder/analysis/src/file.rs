@@ -121,7 +121,12 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(Opening)) -> Result<Recording,
     let of = source.size_bytes();
     let scan = lockstep_xdf::scan(&source, &mut |done| progress(Opening::Scanning { done, of }))
         .map_err(|source| OpenError::Scan { path: path.to_owned(), source })?;
-    Ok(Recording { packing, file_bytes, unpack_fault, ..Recording::from_source(path, Box::new(source), scan) })
+    Ok(Recording {
+        packing,
+        file_bytes,
+        unpack_fault,
+        ..Recording::from_source(path, Box::new(source), scan)
+    })
 }
 
 impl Recording {
@@ -129,7 +134,15 @@ impl Recording {
     pub fn from_source(path: &Path, source: Box<dyn ReadAt>, scan: Scan) -> Self {
         let header = scan.header_xml.as_deref().and_then(|xml| Element::parse(xml).ok());
         let file_bytes = source.size_bytes();
-        Self { path: path.to_owned(), packing: Packing::None, file_bytes, scan, unpack_fault: None, header, source }
+        Self {
+            path: path.to_owned(),
+            packing: Packing::None,
+            file_bytes,
+            scan,
+            unpack_fault: None,
+            header,
+            source,
+        }
     }
 
     /// The bytes, unpacked.

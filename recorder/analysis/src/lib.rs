@@ -2,7 +2,7 @@
 //! streams, write tables.
 //!
 //! This is what the commands `export`, `clock`, `check`, `info`, `lag` and `merge` share. Nothing here
-//! prints, and nothing holds a whole stream in memory.
+//! prints, and nothing but [`load`] holds a whole stream in memory.
 //!
 //! ```no_run
 //! use lockstep_analysis::{SyncOptions, Synchronizer, open};
@@ -23,9 +23,13 @@
 #![forbid(unsafe_code)]
 
 mod arrival;
+pub mod check;
 pub mod clocks;
 pub mod export;
 mod file;
+pub mod plot;
+pub mod lag;
+pub mod merge;
 mod query;
 mod report;
 mod source;
@@ -37,4 +41,5 @@ pub use file::{OpenError, Opening, Recording, open};
 pub use query::{Query, QueryError, select};
 pub use report::{ASYMMETRY_NOTE, ClockEvent, ClockReport, Spread, Uncertainty};
 pub use source::FileSource;
+pub use sync::load::{ERRORS_EVERY, Loaded, load};
 pub use sync::{SyncError, SyncOptions, SyncedBlock, SyncedBlocks, Synchronizer, Times, Timing};

@@ -46,9 +46,7 @@ impl std::str::FromStr for Query {
             Some(("name", name)) => Ok(Self::Name(value(name))),
             Some(("type", kind)) => Ok(Self::Kind(value(kind))),
             Some(("clock", name)) => Ok(Self::Clock(value(name))),
-            Some(("id", id)) => {
-                id.trim().parse().map(Self::Id).map_err(|_| QueryError::Id(text.to_owned()))
-            }
+            Some(("id", id)) => id.trim().parse().map(Self::Id).map_err(|_| QueryError::Id(text.to_owned())),
             // Names of streams may have `=` in them.
             _ => Ok(Self::Bare(value(text))),
         }

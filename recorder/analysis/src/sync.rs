@@ -11,6 +11,7 @@
 //! 4. optionally, stamps that do not rise are pushed up until they do.
 
 mod blocks;
+pub(crate) mod load;
 mod times;
 mod timing;
 
@@ -18,9 +19,9 @@ use lockstep_clock::compat::truncate_corrupted_offsets;
 use lockstep_clock::{ClockMap, DejitterMethod, Method, fit};
 use lockstep_xdf::LoadError;
 
+use crate::Recording;
 use crate::arrival::Timeline;
 use crate::clocks::{Clocks, StreamClock, own_history};
-use crate::Recording;
 
 pub use blocks::{SyncedBlock, SyncedBlocks};
 pub use times::Times;
@@ -130,17 +131,18 @@ impl<'a> Synchronizer<'a> {
                 let mut history = own_history(recording, stream);
                 if options.method != Method::None {
                     let footer_samples = stream.footer.as_ref().map(|footer| footer.sample_count);
-                    let kept = truncate_corrupted_offsets(
-                        &history.offsets,
-                        stream.sample_count,
-                        footer_samples,
-                    );
+                    let kept =
+                        truncate_corrupted_offsets(&history.offsets, stream.sample_count, footer_samples);
                     if let Some(kept) = kept {
                         history.offsets.truncate(kept.offsets);
                         *cut = Some(kept.samples);
                     }
                 }
-                if history.is_empty() { ClockMap::identity(options.method) } else { fit(options.method, &history) }
+                if history.is_empty() {
+                    ClockMap::identity(options.method)
+                } else {
+                    fit(options.method, &history)
+                }
             })
             .collect()
         } else {

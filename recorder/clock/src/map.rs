@@ -184,6 +184,16 @@ impl Piece {
         }
     }
 
+    /// Device times become host times; the same doubles that [`at`](Self::at) gives.
+    pub(crate) fn map_in_place(&self, times_s: &mut [f64]) {
+        match &self.shape {
+            Shape::Line { intercept_s, slope } => {
+                times_s.iter_mut().for_each(|time_s| *time_s += intercept_s + slope * *time_s);
+            }
+            Shape::Curve(curve) => curve.map_in_place(times_s),
+        }
+    }
+
     /// Device time at which the piece's map shows a host time.
     pub fn device_time_s(&self, host_time_s: f64) -> f64 {
         match &self.shape {
@@ -191,6 +201,23 @@ impl Piece {
             Shape::Curve(curve) => curve.invert(host_time_s),
         }
     }
+}
+
+/// `y_s` between two knots: the cubic with their values and slopes.
+#[inline]
+fn between(a: &Knot, b: &Knot, x_s: f64) -> f64 {
+    let h = b.x_s - a.x_s;
+    let u = (x_s - a.x_s) / h;
+    let v = 1.0 - u;
+    v * v * (1.0 + 2.0 * u) * a.y_s
+        + u * u * (1.0 + 2.0 * v) * b.y_s
+        + h * u * v * (v * a.slope - u * b.slope)
+}
+
+/// `y_s` before the first knot or after the last: straight on.
+#[inline]
+fn beyond(knot: &Knot, x_s: f64) -> f64 {
+    knot.y_s + knot.slope * (x_s - knot.x_s)
 }
 
 impl Curve {
@@ -201,31 +228,52 @@ impl Curve {
         (self.host_ref_s + (x_s + y_s), variance_s2)
     }
 
+    /// Device times of one piece, most of them in order, become host times: the same doubles that
+    /// [`at`](Self::at) gives, without looking for the knots each time.
+    pub(crate) fn map_in_place(&self, times_s: &mut [f64]) {
+        let (device_ref_s, host_ref_s) = (self.device_ref_s, self.host_ref_s);
+        let mut rest = times_s;
+        while let Some(first_s) = rest.first() {
+            let x_s = first_s - device_ref_s;
+            let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
+            let (a, b) = (after.checked_sub(1).and_then(|i| self.knots.get(i)), self.knots.get(after));
+            let from_s = a.map_or(f64::NEG_INFINITY, |knot| knot.x_s);
+            let to_s = b.map_or(f64::INFINITY, |knot| knot.x_s);
+            let inside = |time_s: &&f64| (from_s..to_s).contains(&(**time_s - device_ref_s));
+            let count = rest.iter().take_while(inside).count();
+            // At least one, for NaN is nowhere.
+            let (now, later) = rest.split_at_mut(count.max(1));
+            for time_s in now {
+                let x_s = *time_s - device_ref_s;
+                let y_s = match (a, b) {
+                    (Some(a), Some(b)) => between(a, b, x_s),
+                    (Some(knot), None) | (None, Some(knot)) => beyond(knot, x_s),
+                    (None, None) => 0.0,
+                };
+                *time_s = host_ref_s + (x_s + y_s);
+            }
+            rest = later;
+        }
+    }
+
     /// `y_s` and its variance at `x_s`.
     fn relative(&self, x_s: f64) -> (f64, f64) {
         let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
-        let beyond = |knot: &Knot| {
+        let (Some(a), Some(b)) = (after.checked_sub(1).map(|i| &self.knots[i]), self.knots.get(after)) else {
+            // Before the first knot or after the last.
+            let knot = if after == 0 { self.knots.first() } else { self.knots.last() };
+            let Some(knot) = knot else { return (0.0, f64::INFINITY) };
             let dt_s = x_s - knot.x_s;
             let variance_s2 = knot.variance_s2
                 + dt_s * (2.0 * knot.covariance_s + dt_s * knot.slope_variance)
                 + knot.noise_s2_per_s3 * dt_s.abs().powi(3) / 3.0;
-            (knot.y_s + knot.slope * dt_s, variance_s2.max(knot.variance_s2))
-        };
-        let (Some(a), Some(b)) = (after.checked_sub(1).map(|i| &self.knots[i]), self.knots.get(after)) else {
-            // Before the first knot or after the last.
-            return match if after == 0 { self.knots.first() } else { self.knots.last() } {
-                Some(knot) => beyond(knot),
-                None => (0.0, f64::INFINITY),
-            };
+            return (beyond(knot, x_s), variance_s2.max(knot.variance_s2));
         };
         let h = b.x_s - a.x_s;
         let u = (x_s - a.x_s) / h;
         let v = 1.0 - u;
-        let y_s = v * v * (1.0 + 2.0 * u) * a.y_s
-            + u * u * (1.0 + 2.0 * v) * b.y_s
-            + h * u * v * (v * a.slope - u * b.slope);
-        let between = a.noise_s2_per_s3 * h * h * h * (u * v).powi(3);
-        (y_s, v * a.variance_s2 + u * b.variance_s2 + between)
+        let noise_s2 = a.noise_s2_per_s3 * h * h * h * (u * v).powi(3);
+        (between(a, b, x_s), v * a.variance_s2 + u * b.variance_s2 + noise_s2)
     }
 
     /// Device time at which the curve shows a host time (two Newton steps suffice: slopes are tiny).

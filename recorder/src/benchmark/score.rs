@@ -179,12 +179,12 @@ pub fn judge(method: Method, seen: &Seen, recorded: &Recorded) -> Score {
     let placement = survey.finish();
     let mut tally = Tally::new(recorded.samples.len(), recorded.asymmetry_s());
     let mut estimates = Vec::with_capacity(BLOCK);
-    let mut exact = Vec::with_capacity(BLOCK);
+    let mut block_stamps = Vec::with_capacity(BLOCK);
     for (block, samples) in recorded.samples.chunks(BLOCK).enumerate() {
-        exact.clear();
-        exact.extend(samples.iter().map(|sample| sample.device_exact_s));
+        block_stamps.clear();
+        block_stamps.extend(samples.iter().map(|sample| sample.device_time_s));
         estimates.clear();
-        placement.apply((block * BLOCK) as u64, &exact, &mut estimates);
+        placement.apply((block * BLOCK) as u64, &block_stamps, &mut estimates);
         for (estimate, sample) in estimates.iter().zip(samples) {
             tally.add(estimate, sample.host_time_s);
         }

@@ -43,10 +43,11 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
         print_out("\n  stopped early: what was sent and what was recorded cannot be compared");
         return Ok(verdict.outcome.exit_code());
     }
-    let file = std::fs::File::open(&verdict.path)?;
-    let summary = summarize(file, verdict.bytes).map_err(|e| {
+    let unreadable = |e: &dyn std::fmt::Display| {
         Failure::other(format!("the recording cannot be read back: {e}"), "please report this")
-    })?;
+    };
+    let recording = lockstep_analysis::open(&verdict.path, &mut |_| {}).map_err(|e| unreadable(&e))?;
+    let summary = summarize(&recording).map_err(|e| unreadable(&e))?;
     let reports = demo.finish(&summary)?;
     let all_there = reports.iter().all(|r| r.sent == r.recorded) && summary.closed_cleanly;
     print_out("");

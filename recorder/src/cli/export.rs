@@ -100,14 +100,14 @@ pub enum Compat {
     Pyxdf,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         _ => Err("a number of seconds is needed, as in 12.5".to_owned()),
     }
 }
 
-fn method(text: &str) -> Result<Method, String> {
+pub(super) fn method(text: &str) -> Result<Method, String> {
     let names = || Method::ALL.map(Method::name).join(", ");
     let found = Method::ALL.into_iter().find(|method| method.name() == text);
     found.ok_or_else(|| format!("the methods are {}", names()))
@@ -191,7 +191,10 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
     let mut sync = args.sync.options()?;
     if sync.compat_pyxdf && args.strictly_increasing {
         let help = "leave one of the two out";
-        return Err(Failure::usage("pyxdf knows no --strictly-increasing, so that --compat cannot have it", help));
+        return Err(Failure::usage(
+            "pyxdf knows no --strictly-increasing, so that --compat cannot have it",
+            help,
+        ));
     }
     sync.strictly_increasing = args.strictly_increasing;
     let options = ExportOptions {
@@ -273,10 +276,10 @@ fn duration(seconds: f64) -> String {
 }
 
 /// A progress bar on a terminal; nothing elsewhere.
-struct Bar(ProgressBar);
+pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}") {
             bar.set_style(style);
@@ -284,7 +287,7 @@ impl Bar {
         Self(bar)
     }
 
-    fn show(&self, done: u64, of: u64, what: &str) {
+    pub(super) fn show(&self, done: u64, of: u64, what: &str) {
         let share = 1000.0 * done as f64 / of.max(1) as f64;
         // Drawn at most 20 times a second; the text is only made anew when it changes.
         if self.0.message() != what {
@@ -293,7 +296,7 @@ impl Bar {
         self.0.set_position(share as u64);
     }
 
-    fn opening(&self, opening: Opening) {
+    pub(super) fn opening(&self, opening: Opening) {
         match opening {
             Opening::Unpacking { done, of } => self.show(done, of, "unpacking"),
             Opening::Scanning { done, of } => self.show(done, of, "looking for chunks"),
@@ -304,7 +307,7 @@ impl Bar {
         self.show(progress.done, progress.of, progress.stream);
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.0.finish_and_clear();
     }
 }

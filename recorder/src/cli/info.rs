@@ -1,15 +1,17 @@
 //! `lockstep info`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use lockstep_analysis::{OpenError, Recording, open};
 
 use super::Failure;
+use super::export::open_failure;
 use crate::display::print_out;
 use crate::inspect::{render, summarize};
 
-/// Show what is in a recording: streams, counts, rates, clocks, offsets, events, and whether it was
-/// closed cleanly. Reads any XDF file.
+/// Show what is in a recording: streams, counts, rates, gaps, clocks, offsets, errors, events, and
+/// whether it was closed cleanly. Reads any XDF file, packed (.xdfz, .xdf.gz) or not.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     /// The recording
@@ -19,18 +21,26 @@ pub struct InfoArgs {
     pub json: bool,
 }
 
+/// Opens a recording for looking at it.
+pub(super) fn open_to_look(file: &Path) -> Result<Recording, Failure> {
+    open(file, &mut |_| {}).map_err(|error| match &error {
+        OpenError::Unpack {
+            source: lockstep_xdf::packed::UnpackError::Read { unpacked_bytes: 0, source },
+            ..
+        } => {
+            let text =
+                format!("{}: not an XDF file: it begins like a packed one, but {source}", file.display());
+            Failure::other(text, "is it a recording, and whole?")
+        }
+        _ => open_failure(error),
+    })
+}
+
 /// Run it.
 pub fn run(args: &InfoArgs) -> Result<u8, Failure> {
-    let shown = args.file.display();
-    let file = std::fs::File::open(&args.file)
-        .map_err(|e| Failure::usage(format!("{shown}: {e}"), "name a recording, a file ending in .xdf"))?;
-    let bytes = file.metadata()?.len();
-    if bytes < lockstep_xdf::MAGIC.len() as u64 {
-        let help = "a recorder that was killed at once, or a copy that failed, leaves such a file";
-        return Err(Failure::other(format!("{shown} is empty: it has {bytes} bytes"), help));
-    }
-    let summary = summarize(file, bytes)
-        .map_err(|e| Failure::other(format!("{shown}: {e}"), "is this an XDF file, and not compressed?"))?;
+    let recording = open_to_look(&args.file)?;
+    let summary = summarize(&recording)
+        .map_err(|e| Failure::other(format!("{}: {e}", args.file.display()), "can the disk be read?"))?;
     if args.json {
         print_out(&serde_json::to_string(&summary).map_err(anyhow::Error::from)?);
     } else {

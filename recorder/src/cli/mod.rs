@@ -2,10 +2,14 @@
 //! into text and an exit code.
 
 mod benchmark;
+mod check;
+mod clock;
 mod demo;
 mod exit;
 mod export;
 mod info;
+mod lag;
+mod merge;
 mod plugins;
 mod record;
 pub mod simulate;
@@ -26,6 +30,14 @@ Exit codes:
   1  failed: there is no usable result
   2  wrong usage or configuration: nothing was begun
   3  recorded, but data were lost; what and how much is shown and written into the file";
+
+/// Below the help of `check`, where they mean something more precise.
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  whole: nothing was found but notes
+  1  a file cannot be read
+  2  wrong usage: there is no such file
+  3  data are lost, damaged or doubtful: see the findings";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -59,9 +71,21 @@ enum Command {
     /// Show what is in a recording
     #[command(after_help = EXIT_CODES)]
     Info(info::InfoArgs),
+    /// Check whether recordings are whole: structure, counts, stamps, clocks, losses
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(check::CheckArgs),
+    /// Show the clocks of a recording: exchanges, drift, residuals, errors, steps; and draw them
+    #[command(after_help = EXIT_CODES)]
+    Clock(clock::ClockArgs),
     /// Write tables: each stream on one time axis, with the error of each sample
     #[command(after_help = EXIT_CODES)]
     Export(export::ExportArgs),
+    /// Measure the lag between two streams: markers against a photodiode
+    #[command(after_help = EXIT_CODES)]
+    Lag(Box<lag::LagArgs>),
+    /// Put recordings of different machines on one time axis, in one file
+    #[command(after_help = EXIT_CODES)]
+    Merge(merge::MergeArgs),
     /// Record simulated devices for 10 s into the current folder
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
@@ -87,7 +111,11 @@ pub fn main() -> ExitCode {
         Command::Plugins(args) => plugins::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Clock(args) => clock::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Lag(args) => lag::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Benchmark(args) => benchmark::run(&args),
         Command::Schema => {

@@ -5,13 +5,17 @@ use std::path::Path;
 use console::style;
 use serde_json::Value;
 
-use super::summary::{StreamFacts, Summary};
+use super::clocks::MasterFacts;
+use super::streams::StreamFacts;
+use super::summary::Summary;
 use crate::display::format;
 use crate::display::rows::lost_cell;
 use crate::display::table::{Align, Table};
 
 /// Events that are shown.
 const SHOWN_EVENTS: usize = 40;
+/// Steps, slews and resets of each clock that are shown.
+const SHOWN_CLOCK_EVENTS: usize = 6;
 
 /// The summary as text.
 pub fn render(summary: &Summary, path: &Path) -> String {
@@ -44,7 +48,16 @@ pub fn render(summary: &Summary, path: &Path) -> String {
     if !summary.clocks.is_empty() {
         lines.push(String::new());
         lines.extend(clock_table(summary).lines().into_iter().map(|l| format!("  {l}")));
+        lines.extend(clock_remarks(summary));
     }
+    if let Some(master) = &summary.master {
+        lines.push(String::new());
+        lines.push(master_line(master));
+    }
+    let offset_means = summary.streams.iter().filter_map(|s| Some((&s.name, s.offset_mean_s?)));
+    lines.extend(offset_means.map(|(name, mean_s)| {
+        format!("  {name}: its header says offset_mean = {mean_s} s; exports subtract it")
+    }));
     if !summary.events.is_empty() {
         lines.push(String::new());
         lines.push(format!("  EVENTS ({})", format::count(summary.event_count)));
@@ -67,9 +80,11 @@ fn stream_table(summary: &Summary) -> Table {
         ("SAMPLES", Right),
         ("NOMINAL Hz", Right),
         ("EFFECTIVE", Right),
+        ("GAPS", Right),
         ("LASTS", Right),
         ("LOST", Right),
         ("CLOCK", Left),
+        ("ERROR", Right),
         ("OFFSETS", Right),
         ("FOOTER", Left),
     ]);
@@ -97,13 +112,73 @@ fn stream_row(s: &StreamFacts) -> Vec<String> {
         s.channel_count.to_string(),
         format::count(s.samples),
         if s.nominal_rate_hz > 0.0 { format::nominal(s.nominal_rate_hz) } else { "irregular".to_owned() },
-        s.effective_rate_hz.map_or_else(|| "-".to_owned(), format::rate),
+        s.synchronized_rate_hz.or(s.effective_rate_hz).map_or_else(|| "-".to_owned(), format::rate),
+        gap_cell(s),
         lasts,
         s.lost_samples.map_or_else(|| "?".to_owned(), |n| lost_cell(n, s.gaps_of_unknown_size.unwrap_or(0))),
         s.clock.clone().unwrap_or_else(|| "-".to_owned()),
+        match &s.uncertainty {
+            _ if s.clock_kind == "recorder" => "-".to_owned(),
+            Some(errors) if errors.total_s.is_finite() => format!("±{}", error_time(errors.total_s)),
+            _ => "unknown".to_owned(),
+        },
         format::count(s.clock_offsets),
         footer,
     ]
+}
+
+fn gap_cell(s: &StreamFacts) -> String {
+    let frames = s.gaps.dropped_frames;
+    match s.gaps.count {
+        _ if s.nominal_rate_hz <= 0.0 => "-".to_owned(),
+        0 if frames > 0 => format!("{} frames", format::count(frames)),
+        0 => "0".to_owned(),
+        n => format!("{} ({})", format::count(n), format::short_time(s.gaps.missing_s)),
+    }
+}
+
+/// An error, in microseconds with a digit where it is small.
+fn error_time(seconds: f64) -> String {
+    if seconds < 9.95e-6 { format!("{:.1} us", seconds * 1e6) } else { format::short_time(seconds) }
+}
+
+/// Steps, slews, resets, and what else is to be known.
+fn clock_remarks(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    for clock in &summary.clocks {
+        for event in clock.study.events.iter().take(SHOWN_CLOCK_EVENTS) {
+            lines.push(format!(
+                "  {}: {} of {:+.6} s between {:.3} and {:.3} s",
+                clock.name, event.kind, event.size_s, event.from_s, event.to_s
+            ));
+        }
+        let more = clock.study.events.len().saturating_sub(SHOWN_CLOCK_EVENTS);
+        if more > 0 {
+            lines.push(format!("  {}: {more} more with `lockstep clock`", clock.name));
+        }
+        lines.extend(clock.study.remarks.iter().map(|remark| format!("  {}: {remark}", clock.name)));
+    }
+    lines
+}
+
+fn master_line(master: &MasterFacts) -> String {
+    let drift = master.drift_ppm.map_or_else(String::new, |ppm| format!(", drift {ppm:+.3} ppm"));
+    let Some(last) = master.host_utc.last() else {
+        return format!(
+            "  master clock \"{}\"{drift}; this machine's UTC was not compared with it",
+            master.clock
+        );
+    };
+    let most = master.host_utc.iter().map(|at| at.host_utc_minus_master_s.abs()).fold(0.0, f64::max);
+    format!(
+        "  master clock \"{}\"{drift}; this machine's UTC minus it: {:+.3} ms, ±{} (at most {} off), {:.3} ms at most \
+         during the recording",
+        master.clock,
+        1e3 * last.host_utc_minus_master_s,
+        error_time(last.total_s),
+        error_time(last.bound_s),
+        1e3 * most
+    )
 }
 
 fn clock_table(summary: &Summary) -> Table {
@@ -118,13 +193,23 @@ fn clock_table(summary: &Summary) -> Table {
         ("RTT MAX", Right),
         ("FIRST OFFSET", Right),
         ("LAST OFFSET", Right),
+        ("DRIFT", Right),
+        ("STEPS", Right),
+        ("RELATIVE", Right),
+        ("TOTAL", Right),
+        ("BOUND", Right),
     ]);
     for clock in &summary.clocks {
         let time = |t: Option<f64>| t.map_or_else(|| "-".to_owned(), format::short_time);
         // The offsets themselves are with the streams of the clock.
-        let user = summary.streams.iter().find(|s| s.clock_stream_id == Some(clock.stream_id));
-        let range = user.and_then(|s| s.offset_range_s);
+        let user = |s: &&StreamFacts| s.clock_stream_id.is_some() && s.clock_stream_id == clock.stream_id;
+        let range = summary.streams.iter().find(user).and_then(|s| s.offset_range_s).or(clock.study.offset_s);
         let offset = |t: Option<f64>| t.map_or_else(|| "not measured".to_owned(), |s| format!("{s:+.6} s"));
+        let errors = clock.study.uncertainty;
+        let error = |e: Option<f64>| match e {
+            Some(e) if e.is_finite() => error_time(e),
+            _ => "unknown".to_owned(),
+        };
         table.row(vec![
             clock.name.clone(),
             clock.domain.clone(),
@@ -134,11 +219,16 @@ fn clock_table(summary: &Summary) -> Table {
                 other => time(other),
             },
             clock.stamp.clone(),
-            format::count(clock.exchanges),
+            format::count(clock.study.exchanges),
             time(clock.round_trip_min_s),
             time(clock.round_trip_max_s),
             offset(range.map(|r| r.0)),
             offset(range.map(|r| r.1)),
+            clock.study.drift_ppm.map_or_else(|| "-".to_owned(), |ppm| format!("{ppm:+.2} ppm")),
+            clock.study.events.len().to_string(),
+            error(errors.map(|e| e.relative_s)),
+            error(errors.map(|e| e.total_s)),
+            error(errors.map(|e| e.bound_s)),
         ]);
     }
     table

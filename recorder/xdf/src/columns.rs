@@ -59,7 +59,7 @@ impl StreamData {
     }
 
     /// Keeps the samples whose place is marked.
-    pub(crate) fn retain(&mut self, keep: &[bool]) {
+    pub fn retain(&mut self, keep: &[bool]) {
         retain(&mut self.time_stamps_s, keep);
         macro_rules! keep {
             ($($kind:ident),*) => {

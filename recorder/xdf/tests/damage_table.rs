@@ -1,6 +1,8 @@
 //! The table of damage, row by row: 40 chunks of 50 samples, beside what pyxdf 1.17.5 was measured
 //! to give for the same kind of damage.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod common;
 
 use common::{File, Spec, all_damage, file, irregular, read, regular, right_samples};

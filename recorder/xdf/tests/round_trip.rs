@@ -1,5 +1,7 @@
 //! What the encoder writes is what scan, load and blocks give.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod common;
 
 use common::{Spec, digest, file, read};

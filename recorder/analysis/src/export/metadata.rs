@@ -106,12 +106,11 @@ impl<'t> Metadata<'t> {
         }
         if self.pushed.0 > 0 {
             let (count, most_s) = self.pushed;
-            remarks.push(format!(
-                "{count} times that did not rise were pushed up, by {most_s} s at most"
-            ));
+            remarks.push(format!("{count} times that did not rise were pushed up, by {most_s} s at most"));
         }
         if self.invalid_texts > 0 {
-            remarks.push(format!("{} texts were not UTF-8: the bytes at fault are U+FFFD", self.invalid_texts));
+            remarks
+                .push(format!("{} texts were not UTF-8: the bytes at fault are U+FFFD", self.invalid_texts));
         }
         remarks
     }

@@ -134,8 +134,7 @@ mod tests {
         let mut info = StreamInfo::new("N", "T", labels.len() + 1, 0.0, ChannelFormat::Int8);
         let mut channels = Element::new("channels");
         for label in labels {
-            channels
-                .push_child(Element::new("channel").with_child(Element::new("label").with_text(*label)));
+            channels.push_child(Element::new("channel").with_child(Element::new("label").with_text(*label)));
         }
         info.desc.push_child(channels);
         info

@@ -66,8 +66,14 @@ impl NpzTable {
     ) -> Result<Self, ExportError> {
         let texts: Vec<_> = counts.texts.iter().map(|text| TextLayout::of(counts.rows, text)).collect();
         let text_bytes = vec![0; texts.len()];
-        let mut table =
-            Self { file: file.file, path: file.path, arrays: Vec::new(), buffer: Vec::new(), texts, text_bytes };
+        let mut table = Self {
+            file: file.file,
+            path: file.path,
+            arrays: Vec::new(),
+            buffer: Vec::new(),
+            texts,
+            text_bytes,
+        };
         let written = table.layout(columns, format, counts);
         written.map_err(|source| ExportError::Write { path: table.path.clone(), source })?;
         Ok(table)

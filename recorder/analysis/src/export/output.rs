@@ -12,7 +12,7 @@ const PARTIAL: &str = ".partial";
 /// The folder of an export. Files get their names only when all of them are whole; dropped before,
 /// they are deleted, and so is the folder when the export made it.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(crate) struct Output {
     folder: PathBuf,
     overwrite: bool,
     made_folder: bool,
@@ -21,7 +21,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(folder: &Path, overwrite: bool) -> Result<Self, ExportError> {
+    pub(crate) fn new(folder: &Path, overwrite: bool) -> Result<Self, ExportError> {
         let made_folder = !folder.exists();
         let failed = |source| ExportError::Write { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -29,12 +29,12 @@ impl Output {
     }
 
     /// Where a file will be.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Fails if a file of that name is there and must stay.
-    pub(super) fn check(&self, name: &str) -> Result<(), ExportError> {
+    pub(crate) fn check(&self, name: &str) -> Result<(), ExportError> {
         let path = self.path(name);
         // A link that leads nowhere is something, too.
         if !self.overwrite && path.symlink_metadata().is_ok() {
@@ -44,7 +44,7 @@ impl Output {
     }
 
     /// Begin a file.
-    pub(super) fn create(&mut self, name: &str) -> Result<OutputFile, ExportError> {
+    pub(crate) fn create(&mut self, name: &str) -> Result<OutputFile, ExportError> {
         self.check(name)?;
         let path = self.path(name);
         let partial = partial(&path);
@@ -58,14 +58,14 @@ impl Output {
     }
 
     /// Write a small file at once.
-    pub(super) fn write(&mut self, name: &str, content: &[u8]) -> Result<(), ExportError> {
+    pub(crate) fn write(&mut self, name: &str, content: &[u8]) -> Result<(), ExportError> {
         use io::Write;
         let OutputFile { mut file, path } = self.create(name)?;
         file.write_all(content).map_err(|source| ExportError::Write { path, source })
     }
 
     /// All is whole: give the files their names.
-    pub(super) fn keep(mut self) -> Result<Vec<PathBuf>, ExportError> {
+    pub(crate) fn keep(mut self) -> Result<Vec<PathBuf>, ExportError> {
         for name in &self.files {
             self.check(name)?;
         }
@@ -102,11 +102,11 @@ fn partial(path: &Path) -> PathBuf {
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct OutputFile {
+pub(crate) struct OutputFile {
     /// To be written.
-    pub(super) file: File,
+    pub(crate) file: File,
     /// The name it will have.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 #[cfg(test)]
@@ -134,7 +134,11 @@ mod tests {
         let mut output = Output::new(&folder, true).unwrap();
         output.write("x", b"3").unwrap();
         drop(output);
-        assert_eq!(std::fs::read(folder.join("x")).unwrap(), b"1", "the old one stays until the new is whole");
+        assert_eq!(
+            std::fs::read(folder.join("x")).unwrap(),
+            b"1",
+            "the old one stays until the new is whole"
+        );
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     }
 }

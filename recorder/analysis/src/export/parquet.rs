@@ -52,7 +52,10 @@ impl ParquetTable {
         }
         let mut group = self.writer.next_row_group()?;
         for column in 0..TIME_COLUMNS.len() {
-            next_column::<DoubleType>(&mut group, self.pending.iter().map(|(rows, _)| &rows.times[column][..]))?;
+            next_column::<DoubleType>(
+                &mut group,
+                self.pending.iter().map(|(rows, _)| &rows.times[column][..]),
+            )?;
         }
         let channels = self.pending.first().map_or(0, |(_, values)| values.channel_count());
         for channel in 0..channels {
@@ -77,7 +80,8 @@ impl Table for ParquetTable {
 
     fn finish(mut self: Box<Self>, metadata: &str) -> Result<(), ExportError> {
         let written = self.write_group().and_then(|()| {
-            self.writer.append_key_value_metadata(KeyValue::new(METADATA_KEY.to_owned(), metadata.to_owned()));
+            self.writer
+                .append_key_value_metadata(KeyValue::new(METADATA_KEY.to_owned(), metadata.to_owned()));
             self.writer.finish()?;
             Ok(std::io::Write::flush(self.writer.inner_mut())?)
         });
@@ -85,7 +89,11 @@ impl Table for ParquetTable {
     }
 }
 
-fn open(file: File, columns: &[Column], format: ChannelFormat) -> Result<SerializedFileWriter<Sink>, ParquetError> {
+fn open(
+    file: File,
+    columns: &[Column],
+    format: ChannelFormat,
+) -> Result<SerializedFileWriter<Sink>, ParquetError> {
     let mut fields = Vec::new();
     let required = |name: &str, physical, logical| {
         let field = Type::primitive_type_builder(name, physical);
@@ -110,7 +118,11 @@ fn open(file: File, columns: &[Column], format: ChannelFormat) -> Result<Seriali
     for name in repeated.chain(texts) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(vec![name]), true);
     }
-    SerializedFileWriter::new(BufWriter::with_capacity(1 << 18, file), Arc::new(schema), Arc::new(properties.build()))
+    SerializedFileWriter::new(
+        BufWriter::with_capacity(1 << 18, file),
+        Arc::new(schema),
+        Arc::new(properties.build()),
+    )
 }
 
 fn type_of(format: ChannelFormat) -> (Physical, Option<LogicalType>) {
@@ -134,9 +146,7 @@ fn bytes_of(rows: &Rows, values: &Columns) -> usize {
             Columns::Text(list) => {
                 list.iter().map(|column| column.text_bytes() + 8 * column.len()).sum::<usize>()
             }
-            numbers => {
-                rows.len() * numbers.channel_count() * numbers.format().value_bytes().unwrap_or(8)
-            }
+            numbers => rows.len() * numbers.channel_count() * numbers.format().value_bytes().unwrap_or(8),
         }
 }
 
@@ -156,9 +166,7 @@ fn write_channel(
         };
     }
     match pending.first().map(|(_, values)| values.format()) {
-        Some(ChannelFormat::Int8) => {
-            next_column::<Int32Type>(group, of!(Int8).map(|column| widened(column)))
-        }
+        Some(ChannelFormat::Int8) => next_column::<Int32Type>(group, of!(Int8).map(|column| widened(column))),
         Some(ChannelFormat::Int16) => {
             next_column::<Int32Type>(group, of!(Int16).map(|column| widened(column)))
         }

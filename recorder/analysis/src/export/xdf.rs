@@ -28,12 +28,16 @@ const CHUNK_BYTES: usize = 256 << 10;
 const BOUNDARY_EVERY: u32 = 40;
 
 /// Write the chosen streams, one after another, into one file.
-pub(super) fn export(job: &mut Job<'_, '_>, chosen: &[usize], exported: &mut Exported) -> Result<(), ExportError> {
+pub(super) fn export(
+    job: &mut Job<'_, '_>,
+    chosen: &[usize],
+    exported: &mut Exported,
+) -> Result<(), ExportError> {
     let recording = job.synchronizer.recording;
     let stem = recording.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = [".gz", ".xdfz", ".xdf"].iter().fold(stem, |stem, end| {
-        stem.strip_suffix(end).map_or(stem.clone(), str::to_owned)
-    });
+    let stem = [".gz", ".xdfz", ".xdf"]
+        .iter()
+        .fold(stem, |stem, end| stem.strip_suffix(end).map_or(stem.clone(), str::to_owned));
     let stem = names::portable(&format!("{stem}_synchronized"));
     let (name, json_name) = (format!("{stem}.xdf"), format!("{stem}.json"));
     job.output.check(&json_name)?;
@@ -50,7 +54,7 @@ pub(super) fn export(job: &mut Job<'_, '_>, chosen: &[usize], exported: &mut Exp
     let mut streams = Vec::new();
     for (&stream, &id) in chosen.iter().zip(&ids) {
         let timing = job.time(stream)?;
-        file.header(id, &header(&timing))?;
+        file.header(id, &header(&timing).to_xml())?;
         let info = &timing.scanned().info;
         let mut metadata = Metadata::new(job, &timing, names::columns(info));
         let mut blocks = job.blocks(&timing, None);
@@ -82,7 +86,7 @@ fn free_id(job: &Job<'_, '_>, given: &[u32]) -> u32 {
 }
 
 /// The header of a stream, with a note of what was done.
-fn header(timing: &Timing<'_>) -> String {
+pub(crate) fn header(timing: &Timing<'_>) -> Element {
     let scanned = timing.scanned();
     let mut info = Element::parse(&scanned.header_xml)
         .or_else(|_| Element::parse(&scanned.info.to_xml()))
@@ -111,7 +115,7 @@ fn header(timing: &Timing<'_>) -> String {
         }
         desc.push_child(note);
     }
-    info.to_xml()
+    info
 }
 
 fn note(timing: &Timing<'_>) -> Element {
@@ -138,7 +142,7 @@ fn note(timing: &Timing<'_>) -> Element {
 }
 
 /// The file under way.
-struct Writer {
+pub(crate) struct Writer {
     out: io::BufWriter<File>,
     path: PathBuf,
     buffer: Vec<u8>,
@@ -146,17 +150,17 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(file: OutputFile) -> Self {
+    pub(crate) fn new(file: OutputFile) -> Self {
         let out = io::BufWriter::with_capacity(1 << 18, file.file);
         Self { out, path: file.path, buffer: Vec::new(), chunks: 0 }
     }
 
-    fn begin(&mut self, header_xml: Option<&str>) -> Result<(), ExportError> {
+    pub(crate) fn begin(&mut self, header_xml: Option<&str>) -> Result<(), ExportError> {
         encode::file_header(&mut self.buffer, header_xml.unwrap_or("<info><version>1.0</version></info>"));
         self.put()
     }
 
-    fn header(&mut self, id: u32, xml: &str) -> Result<(), ExportError> {
+    pub(crate) fn header(&mut self, id: u32, xml: &str) -> Result<(), ExportError> {
         encode::stream_header(&mut self.buffer, id, xml);
         self.put()
     }
@@ -170,7 +174,7 @@ impl Writer {
         self.put()
     }
 
-    fn footer(&mut self, id: u32, footer: &StreamFooter) -> Result<(), ExportError> {
+    pub(crate) fn footer(&mut self, id: u32, footer: &StreamFooter) -> Result<(), ExportError> {
         encode::stream_footer(&mut self.buffer, id, &footer.to_xml());
         self.put()
     }
@@ -181,7 +185,7 @@ impl Writer {
         written.map_err(|source| self.failed(source))
     }
 
-    fn flush(&mut self) -> Result<(), ExportError> {
+    pub(crate) fn flush(&mut self) -> Result<(), ExportError> {
         self.out.flush().map_err(|source| self.failed(source))
     }
 
@@ -191,7 +195,7 @@ impl Writer {
 }
 
 /// The samples of one stream on their way into the file.
-struct Samples {
+pub(crate) struct Samples {
     id: u32,
     encoder: SampleEncoder,
     spare: SampleBlock,
@@ -202,7 +206,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn new(id: u32, scanned: &ScannedStream) -> Self {
+    pub(crate) fn new(id: u32, scanned: &ScannedStream) -> Self {
         let info = &scanned.info;
         // Texts have no size; chunks of them are cut by what they turn out to have.
         let sample_bytes = info.format.value_bytes().unwrap_or(1).saturating_mul(info.channel_count);
@@ -219,7 +223,7 @@ impl Samples {
         }
     }
 
-    fn write(&mut self, file: &mut Writer, times_s: &[f64], values: &Columns) -> Result<(), ExportError> {
+    pub(crate) fn write(&mut self, file: &mut Writer, times_s: &[f64], values: &Columns) -> Result<(), ExportError> {
         self.footer.first_timestamp_s = self.footer.first_timestamp_s.or(times_s.first().copied());
         self.footer.last_timestamp_s = times_s.last().copied().or(self.footer.last_timestamp_s);
         self.footer.sample_count += times_s.len() as u64;
@@ -271,7 +275,7 @@ impl Samples {
     }
 
     /// What the footer says.
-    fn footer(self) -> StreamFooter {
+    pub(crate) fn footer(self) -> StreamFooter {
         self.footer
     }
 }

@@ -3,9 +3,9 @@
 use lockstep_clock::Estimate;
 use lockstep_xdf::{Blocks, Columns, Damage, Selection, TextColumn};
 
+use super::SyncError;
 use super::times::Times;
 use super::timing::Timing;
-use super::SyncError;
 
 /// Synchronized samples that follow each other in the file.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +144,7 @@ impl std::fmt::Debug for SyncedBlocks<'_> {
 
 /// Makes times rise strictly from `last_s` on: one that does not is set to the next double after the
 /// one before it. Says how many, and the largest change.
-fn push_up(times_s: &mut [f64], last_s: &mut f64) -> (u64, f64) {
+pub(super) fn push_up(times_s: &mut [f64], last_s: &mut f64) -> (u64, f64) {
     let (mut pushed, mut most_s) = (0, 0.0f64);
     for time_s in times_s {
         if *time_s <= *last_s {

@@ -1,7 +1,9 @@
 //! First pass over a stream: stamps only.
 
+use std::borrow::Cow;
+
 use lockstep_clock::{
-    DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, Estimate, Placement, Survey,
+    ClockMap, DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, Estimate, Placement, Survey,
 };
 use lockstep_xdf::{Damage, ScannedStream, Selection};
 
@@ -46,12 +48,12 @@ pub struct Timing<'a> {
 
 /// What a look over the stamps gathered.
 #[derive(Debug, Default)]
-struct Stamps {
+struct Stamps<'s> {
     count: u64,
     first_s: f64,
     last_s: f64,
     /// All of them, if there are few.
-    kept: Option<Vec<f64>>,
+    kept: Option<Cow<'s, [f64]>>,
     damage: Vec<Damage>,
 }
 
@@ -62,16 +64,14 @@ impl<'a> Timing<'a> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, SyncError> {
         let recording = synchronizer.recording;
-        let options = &synchronizer.options;
         let scanned = recording.scan.streams.get(stream).ok_or_else(|| no_stream(synchronizer, stream))?;
-        let map = synchronizer.map_of(stream);
-        let mut survey = map.map(lockstep_clock::ClockMap::survey);
+        let mut survey = synchronizer.map_of(stream).map(ClockMap::survey);
         let limit = synchronizer.cut[stream].unwrap_or(u64::MAX);
         let arrivals = Arrivals::new(&synchronizer.timeline, &scanned.chunks);
 
         // First look: count, and place.
         let keep = scanned.sample_count <= KEPT_STAMPS;
-        let mut seen = Stamps { kept: keep.then(Vec::new), ..Stamps::default() };
+        let mut seen = Stamps { kept: keep.then(Cow::default), ..Stamps::default() };
         let mut blocks = recording.scan.blocks(recording.source(), stream, no_channels());
         while let Some(block) = blocks.next_block()? {
             let stamps_s = up_to(limit, seen.count, &block.data.time_stamps_s);
@@ -88,12 +88,53 @@ impl<'a> Timing<'a> {
                     rest = after;
                 });
             }
-            seen.kept.iter_mut().for_each(|kept| kept.extend_from_slice(stamps_s));
+            seen.kept.iter_mut().for_each(|kept| kept.to_mut().extend_from_slice(stamps_s));
             seen.count += stamps_s.len() as u64;
             progress(seen.count);
         }
         seen.damage.extend_from_slice(blocks.damage());
+        Self::of_seen(synchronizer, stream, &mut seen, survey, progress)
+    }
 
+    /// The same for stamps that are in memory: all that can be read of the stream, in file order.
+    pub(crate) fn of_stamps(
+        synchronizer: &'a Synchronizer<'a>,
+        stream: usize,
+        stamps_s: &[f64],
+    ) -> Result<Self, SyncError> {
+        let streams = &synchronizer.recording.scan.streams;
+        let scanned = streams.get(stream).ok_or_else(|| no_stream(synchronizer, stream))?;
+        let stamps_s = up_to(synchronizer.cut[stream].unwrap_or(u64::MAX), 0, stamps_s);
+        let mut survey = synchronizer.map_of(stream).map(ClockMap::survey);
+        if let Some(survey) = &mut survey {
+            let arrivals = Arrivals::new(&synchronizer.timeline, &scanned.chunks);
+            let mut rest = stamps_s;
+            arrivals.split(0, stamps_s.len(), |count, arrived_s| {
+                let (these, after) = rest.split_at(count.min(rest.len()));
+                survey.push(these, arrived_s);
+                rest = after;
+            });
+        }
+        let mut seen = Stamps {
+            count: stamps_s.len() as u64,
+            first_s: stamps_s.first().copied().unwrap_or_default(),
+            last_s: stamps_s.last().copied().unwrap_or_default(),
+            kept: Some(Cow::Borrowed(stamps_s)),
+            damage: Vec::new(),
+        };
+        Self::of_seen(synchronizer, stream, &mut seen, survey, &mut |_| {})
+    }
+
+    fn of_seen(
+        synchronizer: &'a Synchronizer<'a>,
+        stream: usize,
+        seen: &mut Stamps<'_>,
+        survey: Option<Survey<'a>>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, SyncError> {
+        let options = &synchronizer.options;
+        let scanned = &synchronizer.recording.scan.streams[stream];
+        let limit = synchronizer.cut[stream].unwrap_or(u64::MAX);
         let offset_mean_s = number_at(scanned, "synchronization/offset_mean");
         let applied = options.offset_mean && !options.compat_pyxdf;
         let mut timing = Self {
@@ -111,15 +152,15 @@ impl<'a> Timing<'a> {
             placement: survey.map(Survey::finish),
         };
         timing.find_clock_segments();
-        timing.fit_rate(&seen, limit, progress)?;
-        timing.find_ends(&seen);
+        timing.fit_rate(seen, limit, progress)?;
+        timing.find_ends(seen);
         Ok(timing)
     }
 
     /// Second look: the mapped stamps, for the dejittering.
     fn fit_rate(
         &mut self,
-        seen: &Stamps,
+        seen: &Stamps<'_>,
         limit: u64,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), SyncError> {
@@ -134,20 +175,22 @@ impl<'a> Timing<'a> {
         let untouched = options.method == DejitterMethod::None || options.nominal_rate_hz == 0.0;
         let mut fit = DejitterFit::new(options);
         let mut ends_s = (None, None);
-        let (mut times, mut scratch) = (Times::default(), Vec::new());
+        let mut times_s: Vec<f64> = Vec::new();
         let mut push = |timing: &Self, first: u64, stamps_s: &[f64]| {
-            times.clear();
-            timing.map(first, stamps_s, &mut times, &mut scratch);
-            ends_s = (ends_s.0.or(times.time_s.first().copied()), times.time_s.last().copied());
-            fit.push(stamps_s, &times.time_s);
+            times_s.clear();
+            times_s.extend_from_slice(stamps_s);
+            timing.map_in_place(first, &mut times_s);
+            ends_s = (ends_s.0.or(times_s.first().copied()), times_s.last().copied());
+            fit.push(stamps_s, &times_s);
         };
         if untouched {
             // Only the ends count.
             push(self, 0, &[seen.first_s]);
             push(self, self.samples.saturating_sub(1), &[seen.last_s]);
         } else if let Some(kept) = &seen.kept {
-            for (index, stamps_s) in kept.chunks(1 << 16).enumerate() {
-                push(self, (index << 16) as u64, stamps_s);
+            // Small enough for the first caches.
+            for (index, stamps_s) in kept.chunks(1 << 10).enumerate() {
+                push(self, (index << 10) as u64, stamps_s);
             }
         } else {
             let mut blocks = recording.scan.blocks(recording.source(), self.stream, no_channels());
@@ -189,7 +232,7 @@ impl<'a> Timing<'a> {
         }
     }
 
-    fn find_ends(&mut self, seen: &Stamps) {
+    fn find_ends(&mut self, seen: &Stamps<'_>) {
         if self.samples == 0 {
             return;
         }
@@ -213,6 +256,28 @@ impl<'a> Timing<'a> {
         }
         if self.offset_mean_applied_s != 0.0 {
             new.iter_mut().for_each(|time_s| *time_s -= self.offset_mean_applied_s);
+        }
+    }
+
+    /// The synchronized times alone, in place: the same doubles that [`apply`](Self::apply) gives,
+    /// faster. `scratch` is only memory.
+    pub fn apply_in_place(&self, first: u64, times_s: &mut [f64], scratch: &mut Vec<f64>) {
+        if self.synchronizer.options.dejitter == DejitterMethod::None {
+            self.map_in_place(first, times_s);
+        } else {
+            scratch.clear();
+            scratch.extend_from_slice(times_s);
+            self.map_in_place(first, times_s);
+            self.plan.apply(first, scratch, times_s);
+        }
+        if self.offset_mean_applied_s != 0.0 {
+            times_s.iter_mut().for_each(|time_s| *time_s -= self.offset_mean_applied_s);
+        }
+    }
+
+    fn map_in_place(&self, first: u64, times_s: &mut [f64]) {
+        if let Some(placement) = &self.placement {
+            placement.map_in_place(first, times_s);
         }
     }
 

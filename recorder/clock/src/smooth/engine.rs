@@ -18,7 +18,13 @@ const EVENT_MARGIN: usize = 3;
 /// Exchanges of a class of congestion at least.
 const MIN_CLASS: usize = 60;
 /// Share of the uncertainty of the end points that is left in theta.
-const ANCHOR_SHARE: f64 = 0.7;
+const ANCHOR_SHARE: f64 = 0.4;
+/// The same where both ways share a law.
+const ALIKE_SHARE: f64 = 0.7;
+/// Waves below which the laws are learnt badly.
+const FEW_WAVES: f64 = 60.0;
+/// Variance over the posterior's where the edges of the delays are soft.
+const SOFT_INFLATION: f64 = 1.6;
 const FINEST: f64 = 1.0;
 /// Growth of the order statistics below which an edge may be soft.
 const SOFT_GROWTH: f64 = 1.95;
@@ -45,8 +51,8 @@ pub(super) struct Engine {
     sites: Vec<Site>,
     grids: Grids,
     pub smoother: Smoother,
-    /// Variance that no wave's estimate goes below.
-    min_variance: f64,
+    /// Variance that each wave's site does not go below.
+    min_variance: Vec<f64>,
     pub edge_us: f64,
     /// The delays of both ways are distributed alike.
     alike: bool,
@@ -72,7 +78,7 @@ impl Engine {
             sites: Vec::new(),
             grids: Grids::default(),
             smoother: Smoother::default(),
-            min_variance: 0.04,
+            min_variance: vec![0.04; n],
             edge_us: 0.4,
             alike: false,
             unlike: 0.0,
@@ -84,10 +90,15 @@ impl Engine {
 
     /// Everything.
     pub fn run(&mut self) {
-        self.first_pass();
         self.paths = paths::find(&self.waves);
         for (i, path) in self.paths.iter().enumerate() {
             self.path_of[path.first..path.end].fill(i);
+        }
+        self.first_pass();
+        if self.paths.len() > 1 {
+            // Before anything is learnt: what looks like steps where the path changes is none.
+            self.balance_paths();
+            self.first_pass();
         }
         self.classify();
         for round in 0..ROUNDS {
@@ -123,16 +134,18 @@ impl Engine {
     /// Gaussian sites at the exchanges with the lowest round-trip time of each wave.
     fn first_pass(&mut self) {
         let n = self.len();
+        let path = |w: usize| &self.paths[self.path_of[w]];
+        let pick = |w: usize| self.waves.pick_us(w) + path(w).asymmetry_us;
         let mut excess: Vec<f64> =
-            (0..n).map(|w| self.waves.pick_rtt_us(w) - self.waves.min_rtt_us).collect();
+            (0..n).map(|w| self.waves.pick_rtt_us(w) - 2.0 * path(w).half_us).collect();
         let floor_us = quantile(&mut excess.clone(), 0.1).max(2.0);
         let step = self.waves.step_us / 3.0;
         let variance = |excess: f64| (0.3 * floor_us).powi(2) + (0.5 * excess).powi(2) + 1.0 + step * step;
-        self.sites = (0..n).map(|w| Site::new(self.waves.pick_us(w), variance(excess[w]))).collect();
+        self.sites = (0..n).map(|w| Site::new(pick(w), variance(excess[w]))).collect();
         for (w, e) in excess.iter_mut().enumerate() {
             *e = variance(*e).max((0.1 * self.waves.pick_rtt_us(w)).powi(2));
         }
-        let cautious: Vec<Site> = (0..n).map(|w| Site::new(self.waves.pick_us(w), excess[w])).collect();
+        let cautious: Vec<Site> = (0..n).map(|w| Site::new(pick(w), excess[w])).collect();
         self.chain.noise.fill(noise::from_si(1e-13));
         self.events = events::find(&self.chain, &cautious, &self.resets, FIRST_EVENT_THRESHOLD);
         self.set_jumps();
@@ -165,6 +178,14 @@ impl Engine {
         if counts.iter().any(|&count| count < MIN_CLASS) {
             self.class_of.fill(0);
         }
+    }
+
+    /// Variance over the posterior's: what the posterior takes for known was learnt from the same
+    /// exchanges. More so with soft edges, and where there are few waves.
+    pub fn inflation(&self) -> f64 {
+        let soft = self.laws.iter().any(|[there, back]| there.soft && back.soft);
+        let few = FEW_WAVES / self.len() as f64;
+        if soft { SOFT_INFLATION + 2.0 * few } else { 1.0 + (few - 0.5).clamp(0.0, 1.0) }
     }
 
     /// `lo` and `hi` of the probes of a wave, moved to the wave's time.
@@ -220,27 +241,15 @@ impl Engine {
             path.anchor_us = ANCHOR_SHARE * edges.sigma_us;
             let alike = symmetric_shift(&delays);
             if let Some((shift_us, sigma_us)) = alike {
-                if std::env::var("VG").is_ok() {
-                    println!(
-                        "match shift {:.2} +- {:.2}, edges {:.2} +- {:.2}",
-                        shift_us, sigma_us, path.shift_us, path.anchor_us
-                    );
-                }
                 let most = path.half_us.min(200.0 + 0.3 * path.half_us);
                 path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
-                path.anchor_us = ANCHOR_SHARE * sigma_us.min(edges.sigma_us);
+                path.anchor_us = ALIKE_SHARE * sigma_us.min(0.5 * edges.sigma_us);
             }
             anchors.push(edges.sigma_us);
             if delays[0].len() > most {
                 most = delays[0].len();
                 self.alike = alike.is_some();
                 self.unlike = unlike(&delays);
-                if std::env::var("VG").is_ok() {
-                    println!(
-                        "round {round} growth {:?}",
-                        [0, 1].map(|way: usize| growth(&mut delays[way].clone()))
-                    );
-                }
                 may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
             }
             let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
@@ -250,7 +259,7 @@ impl Engine {
             }
         }
         self.edge_us = (0.4 + 0.5 * median(&mut anchors)).clamp(0.4, 30.0);
-        self.min_variance = (0.5 * self.edge_us).powi(2);
+        self.limit_trust();
         // Nothing finer than theta itself can be told from the delays.
         let mut spreads: Vec<f64> = (0..self.len())
             .map(|w| (1.0 / (1.0 / self.smoother.states[w].cov.a - self.sites[w].tau).max(1e-6)).sqrt())
@@ -276,12 +285,26 @@ impl Engine {
             .collect();
     }
 
+    /// No wave is trusted beyond the blur of the edges; and the waves of a path whose end points are
+    /// hardly known, such as one under load for a while, not beyond that together.
+    fn limit_trust(&mut self) {
+        self.min_variance.fill((0.5 * self.edge_us).powi(2));
+        let anchor = paths::anchor(&self.waves, &self.paths);
+        let usual_us = 5.0 + 3.0 * self.paths[anchor].anchor_us;
+        for (i, path) in self.paths.iter().enumerate() {
+            if i != anchor && path.anchor_us > usual_us {
+                let together = path.anchor_us.powi(2) * (path.end - path.first) as f64;
+                self.min_variance[path.first..path.end].fill(together);
+            }
+        }
+    }
+
     /// Theta of a wave by all others.
     fn without(&self, w: usize) -> f64 {
         let (state, site) = (self.smoother.states[w], self.sites[w]);
         let precision = 1.0 / state.cov.a;
         let cavity = precision - site.tau;
-        if cavity < 0.05 * precision {
+        if cavity < 0.3 * precision {
             return state.theta;
         }
         (precision * state.theta - site.nu) / cavity
@@ -303,7 +326,7 @@ impl Engine {
             grids.push(&self.edges(w), [&laws[0], &laws[1]], self.waves.step_us, state.theta, sd);
         }
         self.grids = grids;
-        self.sites = ep::alone(&self.grids, self.len(), self.min_variance);
+        self.sites = ep::alone(&self.grids, &self.min_variance);
     }
 
     fn propagate(&mut self, iterations: usize) {
@@ -312,7 +335,7 @@ impl Engine {
             &self.chain,
             &mut self.sites,
             &mut self.smoother,
-            self.min_variance,
+            &self.min_variance,
             iterations,
             None,
         );
@@ -320,7 +343,8 @@ impl Engine {
 
     /// Process noise by how well each wave is foretold by the others.
     fn choose_noise(&mut self, stillness: f64) {
-        self.chain.noise = noise::choose(&self.grids, &self.chain, &self.sites, self.min_variance, stillness);
+        self.chain.noise =
+            noise::choose(&self.grids, &self.chain, &self.sites, &self.min_variance, stillness);
     }
 
     /// Look for events in what is certain: the interval that the edges of a wave leave for theta.

@@ -197,11 +197,11 @@ fn add_floored(theta: &[f64], like: &mut [f64], e: Edges, laws: [&DelayLaw; 2], 
 }
 
 /// Gaussian sites by the waves alone.
-pub(super) fn alone(grids: &Grids, waves: usize, min_variance: f64) -> Vec<Site> {
-    (0..waves)
+pub(super) fn alone(grids: &Grids, min_variance: &[f64]) -> Vec<Site> {
+    (0..min_variance.len())
         .map(|w| {
             let (_, mean, variance) = grids.moments(w, 0.0, 0.0);
-            Site::new(mean, variance.max(min_variance))
+            Site::new(mean, variance.max(min_variance[w]))
         })
         .collect()
 }
@@ -213,7 +213,7 @@ pub(super) fn propagate(
     chain: &Chain,
     sites: &mut [Site],
     smoother: &mut Smoother,
-    min_variance: f64,
+    min_variance: &[f64],
     iterations: usize,
     mut scores: Option<&mut Vec<f64>>,
 ) {
@@ -235,7 +235,7 @@ pub(super) fn propagate(
             let variance = variance.max(1e-8);
             let wanted = 1.0 / variance - cavity;
             // No single wave is trusted beyond the blur of the edges.
-            let tau = wanted.clamp(MIN_TAU, 1.0 / min_variance);
+            let tau = wanted.clamp(MIN_TAU, 1.0 / min_variance[w]);
             let nu = if wanted > MIN_TAU { (m / variance - cavity * mean) * (tau / wanted) } else { tau * m };
             site.tau += DAMPING * (tau - site.tau);
             site.nu += DAMPING * (nu - site.nu);

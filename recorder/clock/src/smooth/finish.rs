@@ -27,38 +27,6 @@ pub(super) fn map(engine: &Engine) -> ClockMap {
     }
     let events = cuts.iter().map(|&k| event(engine, k)).collect();
     let mut remarks = Vec::new();
-    if std::env::var("V").is_ok() {
-        for p in &engine.paths {
-            remarks.push(format!(
-                "a {:.1} half {:.1} shift {:.2} anchor {:.2} asy {:.1} edge {:.2} q {:?}",
-                p.end_point_us,
-                p.half_us,
-                p.shift_us,
-                p.anchor_us,
-                p.asymmetry_us,
-                engine.edge_us,
-                {
-                    let mut v: Vec<i32> =
-                        engine.chain.noise.iter().map(|q| (q * 1e-12).log10().round() as i32).collect();
-                    v.dedup();
-                    v
-                }
-            ));
-        }
-        remarks.push(format!(
-            "{:?}",
-            engine
-                .laws
-                .iter()
-                .map(|l| (
-                    l[0].soft,
-                    l[1].soft,
-                    [1.0, 10.0, 100.0, 1000.0].map(|x| (l[0].log_density(x) * 10.0).round() / 10.0),
-                    [1.0, 10.0, 100.0, 1000.0].map(|x| (l[1].log_density(x) * 10.0).round() / 10.0)
-                ))
-                .collect::<Vec<_>>()
-        ));
-    }
     if waves.straddling > 0 {
         remarks.push(format!("{} bursts left out: the clock was set inside them", waves.straddling));
     }
@@ -82,7 +50,7 @@ fn knot(engine: &Engine, w: usize) -> Knot {
         x_s: host_s - theta_us * 1e-6,
         y_s: theta_us * 1e-6,
         slope: frequency / (1.0 - frequency),
-        variance_s2: (state.cov.a + path_us2) * 1e-12,
+        variance_s2: (engine.inflation() * state.cov.a + path_us2) * 1e-12,
         covariance_s: state.cov.b * 1e-12,
         slope_variance: state.cov.d * 1e-12,
         noise_s2_per_s3: noise * 1e-12,

@@ -77,11 +77,10 @@ struct Update {
 impl Smoother {
     /// Filter and smooth; `with_impulse` also fills the event statistics.
     pub fn run(&mut self, chain: &Chain, sites: &[Site], with_impulse: bool) {
-        let n = sites.len();
         self.states.clear();
         self.steps.clear();
         let (mut theta, mut freq, mut p) = (0.0, 0.0, PRIOR);
-        for k in 0..n {
+        for (k, site) in sites.iter().enumerate() {
             if k > 0 {
                 let h = chain.gap_s[k];
                 let q = chain.noise[k];
@@ -92,7 +91,6 @@ impl Smoother {
                 p.a += chain.jumps[k].theta_us2;
                 p.d += chain.jumps[k].frequency;
             }
-            let site = sites[k];
             let mut update = Update { keep: 1.0, ..Update::default() };
             if site.tau > 0.0 {
                 let r = 1.0 / site.tau;

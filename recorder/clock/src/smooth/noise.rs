@@ -41,7 +41,7 @@ pub(super) fn choose(
     grids: &Grids,
     chain: &Chain,
     sites: &[Site],
-    min_variance: f64,
+    min_variance: &[f64],
     stillness: f64,
 ) -> Vec<f64> {
     let n = sites.len();
@@ -58,15 +58,6 @@ pub(super) fn choose(
         let iterations = if at + 1 == used.len() { FIRST_ITERATIONS } else { ITERATIONS };
         ep::propagate(grids, &chain, &mut sites, &mut smoother, min_variance, iterations, Some(&mut by_wave));
         scores[at] = windows.iter().map(|w| by_wave[w.clone()].iter().sum()).collect();
-    }
-    if std::env::var("VQ").is_ok() {
-        println!(
-            "q scores {:?}",
-            used.iter()
-                .zip(&scores)
-                .map(|(&i, s)| (GRID[i].log10().round(), s.iter().sum::<f64>().round()))
-                .collect::<Vec<_>>()
-        );
     }
     // Viterbi over the windows.
     let mut best = vec![vec![0.0; used.len()]; windows.len()];

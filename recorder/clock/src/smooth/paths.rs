@@ -1,6 +1,7 @@
 //! Changes of the minimum delay: another access point, another route.
 
 use super::delays::low_value;
+use super::stats::median;
 use super::waves::Waves;
 
 /// A stretch over which the minimum round-trip time is constant.
@@ -28,6 +29,8 @@ const MAX_WINDOW: usize = 200;
 const APART: usize = 48;
 const MIN_PROBES: usize = 150;
 const MIN_ANCHOR: usize = 100;
+/// Spread of the delays as a share of the rise of the minimum from which it is load.
+const LOADED: f64 = 0.5;
 
 /// Cut the recording where the minimum round-trip time changes.
 pub(super) fn find(waves: &Waves) -> Vec<Path> {
@@ -110,6 +113,16 @@ fn merge(waves: &Waves, rtt: &[f64], mut cuts: Vec<usize>) -> Vec<Path> {
                 } else {
                     i
                 })
+            })
+        });
+        let remove = remove.or_else(|| {
+            // A path under load is no other path: its delays are spread wider than its minimum rose.
+            (0..=cuts.len()).find_map(|i| {
+                let neighbours = [i.checked_sub(1), (i < cuts.len()).then_some(i + 1)];
+                let lower = neighbours.into_iter().flatten().min_by(|&a, &b| lows[a].total_cmp(&lows[b]))?;
+                let (from, to) = bounds(&cuts, i);
+                let spread = median(&mut rtt[probes(from, to)].to_vec()) - lows[i];
+                (spread > LOADED * (lows[i] - lows[lower]) && lows[i] > lows[lower]).then_some(i.min(lower))
             })
         });
         match remove {

@@ -9,12 +9,10 @@ use crate::layout::SampleLayout;
 use crate::walk::{Stop, Walk};
 use crate::xml::Element;
 
-use super::scanner::Scanner;
+use super::scanner::{Scanner, UNKNOWN_IN_A_ROW};
 
 /// Sizes that a chunk's length can have in a file.
 const LENGTH_BYTES: [usize; 3] = [2, 5, 9];
-/// How often in a row a chunk of unknown kind is believed when a place is checked.
-const UNKNOWN_IN_A_ROW: u32 = 4;
 /// More samples than any chunk has.
 const UNBOUNDED: u64 = u32::MAX as u64;
 

@@ -20,7 +20,7 @@ pub const MAX_STREAMS: usize = 1 << 16;
 /// Longest XML of a header or footer.
 pub const MAX_XML_BYTES: u64 = 1 << 26;
 /// A chunk of unknown kind is believed if what follows is, this many times over.
-const MAX_UNKNOWN_IN_A_ROW: u32 = 4;
+pub(super) const UNKNOWN_IN_A_ROW: Option<u32> = Some(4);
 /// Bytes of a clock offset after the stream's id.
 const CLOCK_OFFSET_BYTES: u64 = 16;
 /// Bytes looked at to see whether XML begins.
@@ -75,7 +75,7 @@ impl<'a> Scanner<'a> {
         };
         if let Some(end) = head.end(offset).filter(|&end| end <= self.size)
             && self.sane(&head, offset, end)?
-            && self.plausible(end, MAX_UNKNOWN_IN_A_ROW)?
+            && self.plausible(end, UNKNOWN_IN_A_ROW)?
         {
             // A damaged head, whose length leads to another chunk by chance.
             if self.is_unknown(&head)
@@ -133,8 +133,9 @@ impl<'a> Scanner<'a> {
         Ok(self.window.at(offset, BOUNDARY_UUID.len())?.starts_with(&BOUNDARY_UUID))
     }
 
-    /// Whether a chunk may begin at `offset`, or the file end there.
-    pub(super) fn plausible(&mut self, offset: u64, unknown_left: u32) -> io::Result<bool> {
+    /// Whether a chunk may begin at `offset`, or the file end there. A chunk of unknown kind or
+    /// stream may if that many more such chunks or a known one follow; with `None` it may not.
+    pub(super) fn plausible(&mut self, offset: u64, unknown_left: Option<u32>) -> io::Result<bool> {
         if offset >= self.size {
             return Ok(offset == self.size);
         }
@@ -163,10 +164,14 @@ impl<'a> Scanner<'a> {
         if known {
             return Ok(true);
         }
-        match unknown_left.checked_sub(1) {
-            Some(left) if end <= self.size && self.sane(&head, offset, end)? => self.plausible(end, left),
-            _ => Ok(false),
+        let Some(left) = unknown_left else {
+            return Ok(false);
+        };
+        if end > self.size || !self.sane(&head, offset, end)? {
+            return Ok(false);
         }
+        // That many heads that lead from one to the next are no chance.
+        if left == 0 { Ok(true) } else { self.plausible(end, Some(left - 1)) }
     }
 
     /// Walks samples within the budget.

@@ -85,7 +85,7 @@ impl Scanner<'_> {
             return Ok(Candidate::No);
         };
         let body = offset + head.bytes as u64;
-        if end <= self.size && self.plausible(end, 0)? {
+        if end <= self.size && self.plausible(end, None)? {
             return Ok(Candidate::Chunk);
         }
         if count == 0 {
@@ -109,7 +109,7 @@ impl Scanner<'_> {
         if !(start.starts_with(b"<?xml") || start.starts_with(b"<info")) {
             return Ok(false);
         }
-        if self.plausible(end, 0)? {
+        if self.plausible(end, None)? {
             return Ok(true);
         }
         Ok(self.xml(offset, head, end)?.is_some_and(|xml| Element::parse(&xml).is_ok()))

@@ -1,0 +1,129 @@
+//! What the recorder itself says is missing: losses it counted, sources it should have recorded.
+
+use lockstep_xdf::{Columns, Element, LoadError, ScannedStream, Selection};
+
+use super::rules;
+use super::{Finding, StampFacts};
+use crate::Recording;
+use crate::clocks::EXCHANGE_TYPE;
+
+/// XDF type of the recorder's own stream of events.
+const EVENTS_TYPE: &str = "RecorderEvents";
+
+/// One source of the configuration that a recording was made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredSource {
+    /// Its name.
+    pub name: String,
+    /// Whether the recording was to have it.
+    pub required: bool,
+}
+
+/// The sources that a Lockstep recording was to have, by the configuration in its header. Empty where
+/// there is none.
+pub fn configured_sources(recording: &Recording) -> Vec<ConfiguredSource> {
+    let text = recording.scan.streams.iter().find_map(|stream| {
+        let is_events = stream.info.kind == EVENTS_TYPE;
+        stream.info.desc.text_at("lockstep/configuration_toml").filter(|_| is_events)
+    });
+    let Some(Ok(table)) = text.map(str::parse::<toml::Table>) else { return Vec::new() };
+    let sources = table.get("source").and_then(toml::Value::as_array);
+    let source = |source: &toml::Value| {
+        let name = source.get("name")?.as_str()?.to_owned();
+        let required = source.get("required").and_then(toml::Value::as_bool).unwrap_or(true);
+        Some(ConfiguredSource { name, required })
+    };
+    sources.into_iter().flatten().filter_map(source).collect()
+}
+
+/// The source of a stream, by its header.
+pub fn source_of(stream: &ScannedStream) -> Option<&str> {
+    stream.info.desc.text_at("acquisition/source").map(str::trim)
+}
+
+pub(super) fn find(
+    recording: &Recording,
+    facts: &[StampFacts],
+    out: &mut Vec<Finding>,
+) -> Result<(), LoadError> {
+    missing(recording, facts, out);
+    for stream in &recording.scan.streams {
+        counted(stream, out);
+    }
+    events(recording, out)
+}
+
+fn missing(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Finding>) {
+    for source in configured_sources(recording) {
+        let of_source: Vec<_> = recording
+            .scan
+            .streams
+            .iter()
+            .zip(facts)
+            .filter(|(stream, _)| {
+                source_of(stream) == Some(&source.name) && stream.info.kind != EXCHANGE_TYPE
+            })
+            .collect();
+        let rule = if source.required { &rules::MISSING_SOURCE } else { &rules::MISSING_OPTIONAL };
+        if of_source.is_empty() {
+            let what = format!("no stream of the source \"{}\"", source.name);
+            out.push(Finding::new(rule, what));
+        } else if of_source.iter().all(|(_, facts)| facts.samples == 0) {
+            let what = format!("no sample of the source \"{}\"", source.name);
+            out.push(Finding::new(rule, what).of(of_source[0].0));
+        }
+    }
+}
+
+/// The recorder's counters in a stream's footer.
+fn counted(stream: &ScannedStream, out: &mut Vec<Finding>) {
+    let Some(footer) = &stream.footer else { return };
+    let Some(losses) = footer.extra.iter().find(|element| element.name == "lockstep") else { return };
+    let count = |name: &str| number(losses, name);
+    let kinds = [
+        ("dropped", "the queue was full"),
+        ("rejected", "they could not be recorded"),
+        ("lost", "they never arrived"),
+    ];
+    for (name, why) in kinds {
+        let lost = count(name);
+        if lost > 0 {
+            let what = format!("{lost} samples {name}: {why}");
+            out.push(Finding { samples_lost: Some(lost), ..Finding::new(&rules::LOST, what).of(stream) });
+        }
+    }
+    let gaps = count("gaps_of_unknown_size");
+    if gaps > 0 {
+        let what = format!("{gaps} gaps of unknown size");
+        out.push(Finding::new(&rules::LOST_UNKNOWN, what).of(stream));
+    }
+}
+
+fn number(losses: &Element, name: &str) -> u64 {
+    losses.text_at(name).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Events that say that the file itself is not whole.
+fn events(recording: &Recording, out: &mut Vec<Finding>) -> Result<(), LoadError> {
+    for (index, stream) in recording.scan.streams.iter().enumerate() {
+        if stream.info.kind != EVENTS_TYPE {
+            continue;
+        }
+        let mut blocks = recording.scan.blocks(recording.source(), index, Selection::default());
+        while let Some(block) = blocks.next_block()? {
+            let Columns::Text(columns) = &block.data.values else { continue };
+            for text in columns.first().into_iter().flat_map(|column| column.iter()) {
+                if !text.contains("write_error") && !text.contains("sync_error") {
+                    continue;
+                }
+                let Ok(event) = serde_json::from_str::<serde_json::Value>(text) else { continue };
+                let field = |name: &str| event.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
+                if matches!(field("event"), "write_error" | "sync_error") {
+                    let what = format!("{}: {}", field("event").replace('_', " "), field("text"));
+                    out.push(Finding::new(&rules::WRITE_ERROR, what).of(stream).at(block.file_offset));
+                }
+            }
+        }
+    }
+    Ok(())
+}
