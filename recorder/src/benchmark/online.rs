@@ -87,10 +87,10 @@ pub fn judge(case: &Case, recorded: &Recorded) -> OnlineScore {
         }
         let elapsed_s = now_s - start_s;
         if let Some(offset_s) = last_s {
-            last.add(elapsed_s, sample.device_exact_s + offset_s - now_s);
+            last.add(elapsed_s, sample.device_time_s + offset_s - now_s);
         }
         if map.newest_s().is_some() {
-            let estimate = map.at(sample.device_exact_s);
+            let estimate = map.at(sample.device_time_s);
             let error_s = estimate.host_time_s - now_s;
             filter.add(elapsed_s, error_s);
             if elapsed_s >= STRETCHES_S[0] {
@@ -99,7 +99,7 @@ pub fn judge(case: &Case, recorded: &Recorded) -> OnlineScore {
                 in_total += usize::from(error_s.abs() <= 1.96 * estimate.total_s);
             }
         }
-        if let Some(estimate) = monotone.next(&map, sample.device_exact_s) {
+        if let Some(estimate) = monotone.next(&map, sample.device_time_s) {
             slewed.add(elapsed_s, estimate.host_time_s - now_s);
         }
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::online::{self, OnlineScore};
-use super::score::{Given, Score, history, judge};
+use super::score::{Given, Score, judge, seen};
 use super::targets::{lab_recorder_target_us, target_us};
 
 /// What to run.
@@ -122,8 +122,8 @@ fn judge_one(settings: &Settings, case: usize, seed: u64) -> Judged {
         let online = Some(online::judge(kind, &recorded));
         return Judged { case, seed, scores: Vec::new(), online };
     }
-    let history = history(kind, &recorded, settings.given);
-    let scores = settings.methods.iter().map(|method| judge(*method, &history, &recorded)).collect();
+    let seen = seen(kind, &recorded, settings.given);
+    let scores = settings.methods.iter().map(|method| judge(*method, &seen, &recorded)).collect();
     Judged { case, seed, scores, online: None }
 }
 

@@ -108,8 +108,32 @@ pub fn waves(recorded: &Recorded) -> Vec<Vec<Exchange>> {
     waves
 }
 
+/// What a file would hold of a recording's clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Exchanges and offsets.
+    pub history: History,
+    /// Of each offset, when it was written and the time it shows, both host time: samples that stand
+    /// before it in the file had arrived by then.
+    pub written_s: Vec<(f64, f64)>,
+}
+
 /// What a file would hold of the recording's clock.
-pub fn history(case: &Case, recorded: &Recorded, given: Given) -> History {
+pub fn seen(case: &Case, recorded: &Recorded, given: Given) -> Seen {
+    let history = history(case, recorded, given);
+    let shown = |offset: &Offset| offset.device_time_s + offset.offset_s;
+    let written_s = match given {
+        Given::LabRecorder => history.offsets.iter().map(|offset| (shown(offset), shown(offset))).collect(),
+        Given::Exchanges => {
+            let over = |wave: &Vec<Exchange>| wave.iter().map(|e| e.t3_s).fold(f64::NEG_INFINITY, f64::max);
+            let usable = waves(recorded).into_iter().filter(|wave| best(wave, history.reading).is_some());
+            usable.map(|wave| over(&wave)).zip(&history.offsets).map(|(at_s, o)| (at_s, shown(o))).collect()
+        }
+    };
+    Seen { history, written_s }
+}
+
+fn history(case: &Case, recorded: &Recorded, given: Given) -> History {
     let reading = reading(case);
     if given == Given::LabRecorder {
         let offsets = recorded
@@ -137,22 +161,30 @@ pub fn history(case: &Case, recorded: &Recorded, given: Given) -> History {
 }
 
 /// Fits a method and compares its times with the truth, at every sample.
-pub fn judge(method: Method, history: &History, recorded: &Recorded) -> Score {
+pub fn judge(method: Method, seen: &Seen, recorded: &Recorded) -> Score {
     let began = Instant::now();
-    let map = fit(method, history);
+    let map = fit(method, &seen.history);
     let fit_s = began.elapsed().as_secs_f64();
     let mut survey = map.survey();
-    let stamps: Vec<f64> = recorded.samples.iter().map(|sample| sample.device_time_s).collect();
-    survey.push(&stamps, None);
+    let mut rest = &recorded.samples[..];
+    let mut stamps = Vec::new();
+    let last = (f64::INFINITY, None);
+    for (at_s, arrived_s) in seen.written_s.iter().map(|w| (w.0, Some(w.1))).chain([last]) {
+        let (before, after) = rest.split_at(rest.partition_point(|sample| sample.host_time_s < at_s));
+        stamps.clear();
+        stamps.extend(before.iter().map(|sample| sample.device_time_s));
+        survey.push(&stamps, arrived_s);
+        rest = after;
+    }
     let placement = survey.finish();
     let mut tally = Tally::new(recorded.samples.len(), recorded.asymmetry_s());
     let mut estimates = Vec::with_capacity(BLOCK);
-    let mut exact = Vec::with_capacity(BLOCK);
+    let mut block_stamps = Vec::with_capacity(BLOCK);
     for (block, samples) in recorded.samples.chunks(BLOCK).enumerate() {
-        exact.clear();
-        exact.extend(samples.iter().map(|sample| sample.device_exact_s));
+        block_stamps.clear();
+        block_stamps.extend(samples.iter().map(|sample| sample.device_time_s));
         estimates.clear();
-        placement.apply((block * BLOCK) as u64, &exact, &mut estimates);
+        placement.apply((block * BLOCK) as u64, &block_stamps, &mut estimates);
         for (estimate, sample) in estimates.iter().zip(samples) {
             tally.add(estimate, sample.host_time_s);
         }

@@ -3,7 +3,7 @@
 use lockstep_clock::Method;
 use lockstep_sim::study::{Case, family_a, family_b, record, seeds};
 
-use super::score::{Given, Score, history, judge, percentile, waves};
+use super::score::{Given, Score, judge, percentile, seen, waves};
 use super::*;
 
 fn row(name: &str, duration_s: f64) -> Case {
@@ -45,12 +45,12 @@ fn waves_end_at_gaps() {
 fn a_line_fits_a_constant_clock_and_no_map_none() {
     let case = row("const, lan, 600, lsl", 600.0);
     let recorded = record(&case, 1);
-    let history = history(&case, &recorded, Given::Exchanges);
-    let line = judge(Method::Linear, &history, &recorded);
+    let seen = seen(&case, &recorded, Given::Exchanges);
+    let line = judge(Method::Linear, &seen, &recorded);
     assert!(line.p95_us < 20.0 && line.max_us >= line.p95_us, "{line:?}");
     assert!((line.p95_us - line.p95_bias_removed_us).abs() < 1e-6, "a symmetric path has no bias");
     assert_eq!(line.bound_holds, 1.0, "{line:?}");
-    let none = judge(Method::None, &history, &recorded);
+    let none = judge(Method::None, &seen, &recorded);
     assert!(none.p95_us > 1e6, "clocks are seconds apart: {none:?}");
 }
 
@@ -58,8 +58,8 @@ fn a_line_fits_a_constant_clock_and_no_map_none() {
 fn an_asymmetric_path_shows_its_bias_and_its_removal_removes_it() {
     let case = row("pc, wifi_asym, 3600, lsl", 600.0);
     let recorded = record(&case, 1);
-    let history = history(&case, &recorded, Given::Exchanges);
-    let score = judge(Method::Smooth, &history, &recorded);
+    let seen = seen(&case, &recorded, Given::Exchanges);
+    let score = judge(Method::Smooth, &seen, &recorded);
     assert!((score.p95_us - 500.0).abs() < 60.0, "{score:?}");
     assert!(score.p95_bias_removed_us < 60.0, "{score:?}");
 }
@@ -121,7 +121,8 @@ fn online_is_judged_by_time_since_the_start() {
 #[test]
 fn lab_recorder_files_hold_offsets_only() {
     let case = row("phone, lan, 3600, lsl", 300.0);
-    let history = history(&case, &record(&case, 1), Given::LabRecorder);
+    let seen = seen(&case, &record(&case, 1), Given::LabRecorder);
+    let history = seen.history;
     assert!(history.exchanges.is_empty() && history.stale_stamps);
     assert!(history.offsets.len() > 50 && history.offsets.iter().all(|o| o.round_trip_s.is_none()));
 }

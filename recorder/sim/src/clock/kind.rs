@@ -62,7 +62,7 @@ pub struct ClockPlan {
 
 /// Random walk of a frequency with the Allan deviation 3e-8 at 1000 s, in ppm per root second: the
 /// Allan variance of a random walk of variance `d` per second is `d * tau / 3`.
-const PC_WALK_PPM: f64 = 1.643e-3;
+pub(super) const PC_WALK_PPM: f64 = 1.643e-3;
 const PHONE_WALK_PPM: f64 = 4e-3;
 const PHONE_LOAD: Load = Load { level_ppm: 1.5, mean_interval_s: 600.0, lag_s: 180.0 };
 /// Spacing of samples by the device's own clock, in seconds. A sleep of the host lasts a whole number

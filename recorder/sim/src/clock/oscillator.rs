@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn a_computer_has_the_allan_deviation_it_is_said_to_have() {
+        let seeds = 20;
+        let walks = (0..seeds).map(|seed| walk(super::super::kind::PC_WALK_PPM, 20_000.0, seed));
+        let mean_square = walks.map(|pc| allan(&pc, 1000.0, 20_000.0).powi(2)).sum::<f64>() / seeds as f64;
+        let got = mean_square.sqrt();
+        assert!((got / 3e-8 - 1.0).abs() < 0.15, "{got}");
+    }
+
+    #[test]
     fn flicker_has_its_allan_deviation_at_every_averaging_time() {
         let drift = Drift { flicker_allan: 1e-8, ..Drift::default() };
         for tau_s in [30.0, 300.0, 3000.0] {

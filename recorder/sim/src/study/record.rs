@@ -25,9 +25,6 @@ pub struct SimSample {
     /// Its stamp by the device's clock. Not coarsened as the exchanges' readings are: devices that answer
     /// in whole milliseconds stamp their samples finely.
     pub device_time_s: f64,
-    /// The device's clock to the last digit. A map is judged here: what a stamp lost when it was read
-    /// is nothing that a map could know.
-    pub device_exact_s: f64,
     /// When it was taken, host time: the truth.
     pub host_time_s: f64,
 }
@@ -198,11 +195,7 @@ fn samples(case: &Case, start_s: f64, plan: &ClockPlan, clock: &SimClock) -> Vec
             let oscillator_s = index as f64 * SAMPLE_PERIOD_S;
             let host_time_s = clock.host_at_oscillator_s(oscillator_s);
             let device_s = clock.device_time_at_oscillator_s(oscillator_s);
-            (!asleep(host_time_s)).then(|| SimSample {
-                device_time_s: case.reading.read(device_s),
-                device_exact_s: device_s,
-                host_time_s,
-            })
+            (!asleep(host_time_s)).then_some(SimSample { device_time_s: device_s, host_time_s })
         })
         .collect()
 }
