@@ -78,7 +78,7 @@ fn compare(files: &[PathBuf], out: &Path, by_binary: usize) {
     });
     let mut arguments = vec![out.to_owned()];
     arguments.extend_from_slice(files);
-    note(&check("compat", arguments));
+    check("compat", arguments);
 }
 
 /// The recordings in a folder, in order of their names.
