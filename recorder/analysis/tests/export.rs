@@ -1,6 +1,8 @@
 //! Recordings made with the encoder, exported and read back: by the Parquet crate's reader, the CSV
 //! reader, our own XDF reader.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use lockstep_analysis::export::{ExportError, ExportOptions, Exported, Format, export};

@@ -7,6 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Something done to a list of pairs.
+type Change<'a> = &'a dyn Fn(&mut Vec<(f64, f64)>);
+
 /// What a test changes about a file.
 #[derive(Debug, Clone)]
 struct Made {
@@ -219,7 +222,7 @@ fn sources_that_gave_nothing_are_missing() {
 
 #[test]
 fn offsets_that_were_not_measured_are_found() {
-    let with = |change: &dyn Fn(&mut Vec<(f64, f64)>)| {
+    let with = |change: Change<'_>| {
         let mut made = Made::lab_recorder();
         made.offsets = (0..40).map(|k| (50.0 + 5.0 * f64::from(k), 50.0 + 1e-4 * f64::from(k))).collect();
         change(&mut made.offsets);
