@@ -72,10 +72,10 @@ rules! {
         "the program that sent them stamped them wrongly; leave them out";
     NO_SAMPLES = "no-samples", Warning,
         "the stream was announced and never sent anything",
-        "if it should have: was the device on, and did it send to this recorder?";
+        "if it should have, see whether the device was on and sent to this recorder";
     NO_SAMPLES_IRREGULAR = "no-samples", Note,
         "nothing happened in this stream of events",
-        "if something should have: did the program send its markers to this recorder?";
+        "if something should have, see whether the program sent its markers to this recorder";
     MISSING_SOURCE = "missing-source", Error,
         "the configuration requires this source, and nothing of it is in the file",
         "see its events with `lockstep info`: the device was off, or not reached";
