@@ -11,6 +11,9 @@ from truth import Truth, exchanges
 # Readings are floored to 1 ns, and a stamp of 1e4 s is good to 2e-12 s.
 READING_S = 2e-9
 
+# A question is on its way for milliseconds here; for longer than this only on a machine that stood still.
+STALLED_S = 0.05
+
 
 def ntp_seconds(ticks, ticks_per_s):
     """A reading as the NTP packet carries it, as seconds since 1970, rounded once."""
@@ -45,15 +48,21 @@ def check(streams, path):
     questions = true_questions(Path(path).with_suffix(".exchanges.csv"))
     expect(len(questions) > 20, f"{truth.name}: only {len(questions)} exchanges")
     recorded = {(a, b): i for i, (a, b) in enumerate(zip(t1.tolist(), t2.tolist()))}
+    late = 0
     for answers in questions:
         found = [(row, recorded[(a, b)]) for row, a, b in answers if (a, b) in recorded]
+        if not found and all(float(row["t1_host_s"]) - float(row["t0"]) > STALLED_S for row, _, _ in answers):
+            # The machine stood still: the plugin had given the question up when the answer came.
+            late += 1
+            continue
         expect(len(found) == 1, f"{truth.name}: recorded {len(found)} times: {answers}")
         row, i = found[0]
         if truth.facts["exchange"] == "echo":
             expect(float(row["t0"]) == t0[i], f"{truth.name}: t0 {t0[i]} recorded, {row['t0']} sent")
         ordered = t0[i] < float(row["t1_host_s"]) <= float(row["t2_host_s"]) < t3[i]
         expect(ordered, f"{truth.name}: recorder times {t0[i]}..{t3[i]} are not around {row}")
-    expect(len(questions) == len(t0), f"{truth.name}: {len(t0)} recorded, {len(questions)} true")
+    expect(late <= 2, f"{truth.name}: {late} exchanges given up")
+    expect(len(questions) - late == len(t0), f"{truth.name}: {len(t0)} recorded, {len(questions)} true")
 
     # Each offset: of an exchange that happened, at the time of that exchange, and true.
     expect(len(stream.offset_times) >= 3, f"{truth.name}: {len(stream.offset_times)} offsets")
