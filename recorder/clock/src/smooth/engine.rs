@@ -1,12 +1,13 @@
 //! The estimation itself: alternate between what delays are like and where the clock is.
 
-use super::delays::{DelayLaw, end_point, growth};
+use super::delays::{DelayLaw, growth};
 use super::ep::{self, Edges, Grids};
 use super::events::{self, EVENT};
 use super::kalman::{Chain, Jump, Site, Smoother};
 use super::noise;
 use super::paths::{self, Path};
 use super::stats::{median, quantile};
+use super::symmetry::{Edge, symmetric_shift, unlike};
 use super::waves::Waves;
 
 const ROUNDS: usize = 3;
@@ -25,7 +26,6 @@ const ALIKE_SHARE: f64 = 0.7;
 const FEW_WAVES: f64 = 60.0;
 /// Variance over the posterior's where the edges of the delays are soft.
 const SOFT_INFLATION: f64 = 1.6;
-const FINEST: f64 = 1.0;
 /// Growth of the order statistics below which an edge may be soft.
 const SOFT_GROWTH: f64 = 1.95;
 /// Log likelihood that a livelier clock must gain for each step of the candidates: while the delay laws
@@ -47,13 +47,14 @@ pub(super) struct Engine {
     path_of: Vec<usize>,
     class_of: Vec<usize>,
     /// By class and direction.
-    pub laws: Vec<[DelayLaw; 2]>,
+    laws: Vec<[DelayLaw; 2]>,
     sites: Vec<Site>,
     grids: Grids,
     pub smoother: Smoother,
     /// Variance that each wave's site does not go below.
     min_variance: Vec<f64>,
-    pub edge_us: f64,
+    /// Blur of the edges of the delays.
+    edge_us: f64,
     /// The delays of both ways are distributed alike.
     alike: bool,
     /// How differently the delays of both ways are distributed, 0 to 1.
@@ -241,8 +242,7 @@ impl Engine {
             path.anchor_us = ANCHOR_SHARE * edges.sigma_us;
             let alike = symmetric_shift(&delays);
             if let Some((shift_us, sigma_us)) = alike {
-                let most = path.half_us.min(200.0 + 0.3 * path.half_us);
-                path.shift_us = (shift_us - path.asymmetry_us).clamp(-most, most);
+                path.shift_us = path.shift_within_reason(shift_us);
                 path.anchor_us = ALIKE_SHARE * sigma_us.min(0.5 * edges.sigma_us);
             }
             anchors.push(edges.sigma_us);
@@ -252,7 +252,7 @@ impl Engine {
                 self.unlike = unlike(&delays);
                 may_be_soft = [0, 1].map(|way| growth(&mut delays[way].clone()) < SOFT_GROWTH);
             }
-            let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
+            let (a1, a2) = path.end_points();
             for (i, &class) in classes_of.iter().enumerate() {
                 residuals[class][0].push(delays[0][i] + foretold[i] - a1 - path.shift_us);
                 residuals[class][1].push(delays[1][i] - foretold[i] - a2 + path.shift_us);
@@ -264,7 +264,7 @@ impl Engine {
         let mut spreads: Vec<f64> = (0..self.len())
             .map(|w| (1.0 / (1.0 / self.smoother.states[w].cov.a - self.sites[w].tau).max(1e-6)).sqrt())
             .collect();
-        let finest_us = FINEST * median(&mut spreads);
+        let finest_us = median(&mut spreads);
         let alike = self.alike;
         self.laws = residuals
             .iter_mut()
@@ -311,8 +311,7 @@ impl Engine {
     }
 
     fn edges(&self, w: usize) -> Vec<Edges> {
-        let path = &self.paths[self.path_of[w]];
-        let (a1, a2) = (path.end_point_us + path.asymmetry_us, path.end_point_us - path.asymmetry_us);
+        let (a1, a2) = self.paths[self.path_of[w]].end_points();
         self.moved(w).map(|(lo, hi)| Edges { low_us: lo + a1, high_us: hi - a2 }).collect()
     }
 
@@ -419,121 +418,5 @@ impl Engine {
             self.events.retain(|k| k.abs_diff(path.first) > 2);
         }
         self.set_jumps();
-    }
-}
-
-/// Blocks over time that show how uncertain a difference of quantiles is.
-const SYMMETRY_BLOCKS: usize = 10;
-const SYMMETRY_QUANTILES: [f64; 5] = [0.05, 0.1, 0.15, 0.2, 0.3];
-
-/// Where the delays of both ways are alike but for a shift of theta: that shift, and its sigma. `None`
-/// where they differ, or where there are too few to say.
-///
-/// Soft edges are hard to find; that both distributions coincide over their lower part is a far
-/// sharper condition, where it can be had.
-fn symmetric_shift(delays: &[Vec<f64>; 2]) -> Option<(f64, f64)> {
-    let n = delays[0].len();
-    if n < 20 * SYMMETRY_BLOCKS {
-        return None;
-    }
-    let differences = |range: std::ops::Range<usize>| {
-        let mut there = delays[0][range.clone()].to_vec();
-        let mut back = delays[1][range].to_vec();
-        SYMMETRY_QUANTILES.map(|q| quantile(&mut there, q) - quantile(&mut back, q))
-    };
-    let whole = differences(0..n);
-    let last = SYMMETRY_QUANTILES.len() - 1;
-    let contrast = |d: &[f64; 5]| d[last] - d[0];
-    let mean = |d: &[f64; 5]| d.iter().sum::<f64>() / d.len() as f64;
-    let blocks: Vec<[f64; 5]> = (0..SYMMETRY_BLOCKS)
-        .map(|i| differences(i * n / SYMMETRY_BLOCKS..(i + 1) * n / SYMMETRY_BLOCKS))
-        .collect();
-    let error = |f: &dyn Fn(&[f64; 5]) -> f64| {
-        let values: Vec<f64> = blocks.iter().map(f).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let sum: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-        (sum / (SYMMETRY_BLOCKS * (SYMMETRY_BLOCKS - 1)) as f64).sqrt()
-    };
-    let spread = |delays: &[f64]| {
-        let mut delays = delays.to_vec();
-        quantile(&mut delays, SYMMETRY_QUANTILES[last]) - quantile(&mut delays, SYMMETRY_QUANTILES[0])
-    };
-    let width = 0.5 * (spread(&delays[0]) + spread(&delays[1]));
-    let (seen, sigma) = (contrast(&whole).abs(), error(&contrast));
-    if seen > 2.5 * sigma || seen + 2.0 * sigma > 0.35 * width {
-        return None;
-    }
-    Some((0.5 * mean(&whole), 0.5 * error(&mean)))
-}
-
-/// How differently the delays of both ways are spread above their ends, 0 to 1.
-fn unlike(delays: &[Vec<f64>; 2]) -> f64 {
-    let above = |delays: &[f64]| {
-        let mut delays = delays.to_vec();
-        let low = quantile(&mut delays, 0.02);
-        [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7].map(|q| quantile(&mut delays, q) - low)
-    };
-    let (there, back) = (above(&delays[0]), above(&delays[1]));
-    let ratio = |(a, b): (&f64, &f64)| if a + b > 0.0 { (a - b).abs() / (a + b) } else { 0.0 };
-    there.iter().zip(&back).map(ratio).sum::<f64>() / there.len() as f64
-}
-
-/// End points of both directions.
-struct Edge {
-    middle_us: f64,
-    shift_us: f64,
-    sigma_us: f64,
-}
-
-/// Exchanges of a block for the common end point, and for the shift.
-const MIDDLE_BLOCK: usize = 1200;
-const SHIFT_BLOCK: usize = 800;
-
-impl Edge {
-    fn of(delays: &[Vec<f64>; 2], soft: [bool; 2], step_us: f64, half_us: f64) -> Self {
-        let n = delays[0].len();
-        let ends = |range: std::ops::Range<usize>| {
-            let there = end_point(&mut delays[0][range.clone()].to_vec(), soft[0]);
-            let back = end_point(&mut delays[1][range].to_vec(), soft[1]);
-            [there, back]
-        };
-        let blocks = |size: usize, most: usize| {
-            let count = (n / size).clamp(1, most);
-            (0..count).map(move |i| i * n / count..(i + 1) * n / count)
-        };
-        let middle_us = if step_us > 0.0 {
-            let mut rtts: Vec<f64> = delays[0].iter().zip(&delays[1]).map(|(a, b)| a + b).collect();
-            0.5 * end_point(&mut rtts, soft[0] || soft[1]).0
-        } else {
-            let mut middles: Vec<f64> = blocks(MIDDLE_BLOCK, usize::MAX)
-                .map(|range| {
-                    let [there, back] = ends(range);
-                    0.5 * (there.0 + back.0)
-                })
-                .collect();
-            median(&mut middles)
-        };
-        let [there, back] = ends(0..n);
-        let shift_us = if n >= 2 * SHIFT_BLOCK {
-            let mut shifts: Vec<f64> = blocks(SHIFT_BLOCK, 9)
-                .map(|range| {
-                    let [there, back] = ends(range);
-                    0.5 * (there.0 - back.0)
-                })
-                .collect();
-            median(&mut shifts)
-        } else {
-            0.5 * (there.0 - back.0)
-        };
-        Self {
-            middle_us: middle_us.clamp(0.0, half_us.max(0.0)),
-            shift_us,
-            sigma_us: 0.5 * there.1.hypot(back.1),
-        }
-    }
-
-    fn shift(&self, path: &Path) -> f64 {
-        let most = path.half_us.min(200.0 + 0.3 * path.half_us);
-        (self.shift_us - path.asymmetry_us).clamp(-most, most)
     }
 }

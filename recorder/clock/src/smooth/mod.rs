@@ -17,6 +17,7 @@ mod kalman;
 mod noise;
 mod paths;
 mod stats;
+mod symmetry;
 mod waves;
 
 use crate::{ClockMap, History, Method};

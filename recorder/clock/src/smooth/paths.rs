@@ -24,6 +24,19 @@ pub(super) struct Path {
     pub extra_us: f64,
 }
 
+impl Path {
+    /// End points of the delays there and back.
+    pub fn end_points(&self) -> (f64, f64) {
+        (self.end_point_us + self.asymmetry_us, self.end_point_us - self.asymmetry_us)
+    }
+
+    /// What is left of a shift of theta beyond the path's asymmetry, no more than the path allows.
+    pub fn shift_within_reason(&self, shift_us: f64) -> f64 {
+        let most = self.half_us.min(200.0 + 0.3 * self.half_us);
+        (shift_us - self.asymmetry_us).clamp(-most, most)
+    }
+}
+
 const MIN_WINDOW: usize = 48;
 const MAX_WINDOW: usize = 200;
 const APART: usize = 48;
