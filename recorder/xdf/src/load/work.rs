@@ -70,8 +70,10 @@ pub(super) fn load(
         let workers = threads.clamp(1, 64).min(jobs.len());
         let jobs = Mutex::new(jobs.into_iter());
         let done_bytes = AtomicU64::new(0);
+        // A function of its own, so that the lock is not held while the job is done.
+        let next_job = || lock(&jobs).next();
         let work = || {
-            while let Some(job) = lock(&jobs).next() {
+            while let Some(job) = next_job() {
                 if lock(&found).error.is_some() {
                     return;
                 }
