@@ -42,11 +42,20 @@ pub struct ClockArgs {
     #[arg(long, value_name = "METHOD", value_parser = method)]
     pub sync: Vec<Method>,
     /// Draw it, by the first method; of several clocks each gets a file with its name added
-    #[arg(long, value_name = "FILE.svg")]
+    #[arg(long, value_name = "FILE.svg", value_parser = svg_name)]
     pub plot: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// The name of a figure: it is an SVG, and is to say so.
+fn svg_name(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("svg")) {
+        return Ok(path);
+    }
+    Err("the figure is an SVG: give it a name ending in .svg".to_owned())
 }
 
 /// Run it.
@@ -286,8 +295,7 @@ fn is_something_else(path: &Path) -> bool {
 fn named(path: &Path, name: &str) -> PathBuf {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let extension = path.extension().map_or_else(|| "svg".into(), |e| e.to_string_lossy().into_owned());
-    path.with_file_name(format!("{stem}-{}.{extension}", name.chars().map(safe).collect::<String>()))
+    path.with_file_name(format!("{stem}-{}.svg", name.chars().map(safe).collect::<String>()))
 }
 
 #[cfg(test)]
@@ -298,6 +306,12 @@ mod tests {
     fn figures_of_several_clocks_have_names() {
         assert_eq!(named(Path::new("a/out.svg"), "ph/o ne"), Path::new("a/out-ph_o_ne.svg"));
         assert_eq!(named(Path::new("out"), "x"), Path::new("out-x.svg"));
+    }
+
+    #[test]
+    fn a_figure_is_not_named_as_something_else() {
+        assert!(svg_name("a/out.SVG").is_ok());
+        assert!(svg_name("out.pdf").is_err() && svg_name("out").is_err());
     }
 
     #[test]

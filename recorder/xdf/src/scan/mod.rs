@@ -107,9 +107,7 @@ pub enum ScanError {
         source: io::Error,
     },
     /// It does not begin with `XDF:`.
-    #[error(
-        "not an XDF file: it begins with bytes {found:02x?}, not with \"XDF:\"; a packed one must be unpacked first"
-    )]
+    #[error("not an XDF file: it begins with bytes {found:02x?}, not with \"XDF:\"")]
     NotXdf {
         /// The first bytes, at most four.
         found: Vec<u8>,
