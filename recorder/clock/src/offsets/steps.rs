@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::clean::median;
-use super::student::{Fit, Sample, ScalePrior, fit_best, score, smooth_with, weight};
+use super::student::{Fit, Sample, ScalePrior, Scratch, fit_best, score, smooth_with, weight};
 
 /// Chi-squared of two degrees of freedom above which a place is looked at.
 const SHOCK: f64 = 36.0;
@@ -30,9 +30,9 @@ pub(super) fn fit_with_steps(
 ) -> (Vec<Range<usize>>, Fit) {
     let (variances, scale_us) = reference(samples, epochs);
     let mut stretches = epochs.to_vec();
-    let mut states = Vec::new();
+    let (mut scratch, mut states) = (Scratch::default(), Vec::new());
     loop {
-        smooth_with(samples, &stretches, Q_US, |i| variances[i], &mut states);
+        smooth_with::<true>(samples, &stretches, Q_US, |i| variances[i], &mut scratch, &mut states);
         let mut cuts = candidates(&stretches, |i| states[i].shock);
         // A big step makes its surroundings look stepped: the big ones first.
         let largest = cuts.iter().map(|&i| states[i].shock).fold(0.0, f64::max);

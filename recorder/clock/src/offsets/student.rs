@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::smoother::{Point, Prior, Smoothed, smooth};
+use super::smoother::{Point, Prior, Smoothed, Workspace, smooth};
 
 /// Degrees of freedom of the errors. Low enough that an offset taken during congestion hardly counts.
 const NU: f64 = 2.5;
@@ -12,6 +12,8 @@ const INFORMATION: f64 = (NU + 1.0) / (NU + 3.0);
 /// Scores that differ by less, in nats, decide nothing.
 const UNDECIDED: f64 = 2.0;
 const ITERATIONS: usize = 30;
+/// With so many offsets candidates are tried on two threads.
+const WORTH_A_THREAD: usize = 1000;
 
 /// An offset to be smoothed.
 #[derive(Debug, Clone, Copy)]
@@ -62,16 +64,24 @@ fn prior(samples: &[Sample]) -> Prior {
     Prior { offset_us2: (1e4 + 10.0 * largest_us).powi(2), frequency }
 }
 
-/// Smooth each stretch with given variances of the errors.
-pub(super) fn smooth_with(
+/// Memory that one smoothing of all stretches leaves to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    points: Vec<Point>,
+    part: Vec<Smoothed>,
+    workspace: Workspace,
+}
+
+/// Smooth each stretch with given variances of the errors. `SHOCKS`: whether theirs are wanted.
+pub(super) fn smooth_with<const SHOCKS: bool>(
     samples: &[Sample],
     stretches: &[Range<usize>],
     q_us: f64,
     variance: impl Fn(usize) -> f64,
+    scratch: &mut Scratch,
     states: &mut Vec<Smoothed>,
 ) {
-    let mut points = Vec::new();
-    let mut part = Vec::new();
+    let Scratch { points, part, workspace } = scratch;
     states.clear();
     for stretch in stretches {
         points.clear();
@@ -80,8 +90,8 @@ pub(super) fn smooth_with(
             z_us: samples[i].z_us,
             variance_us2: variance(i),
         }));
-        smooth(&points, q_us, prior(&samples[stretch.clone()]), &mut part);
-        states.extend_from_slice(&part);
+        smooth::<SHOCKS>(points, q_us, prior(&samples[stretch.clone()]), workspace, part);
+        states.extend_from_slice(part);
     }
 }
 
@@ -99,13 +109,14 @@ fn maximise(
     q_us: f64,
     start_us: f64,
     scale: Scale,
+    scratch: &mut Scratch,
 ) -> (Vec<Smoothed>, Vec<f64>, f64) {
     let mut scale2 = start_us * start_us;
     let mut weights = vec![1.0; samples.len()];
     let mut states = Vec::new();
     for _ in 0..ITERATIONS {
         let variance = |i: usize| scale2 * samples[i].spread / weights[i];
-        smooth_with(samples, stretches, q_us, variance, &mut states);
+        smooth_with::<false>(samples, stretches, q_us, variance, scratch, &mut states);
         let mut sum = 0.0;
         let mut change: f64 = 0.0;
         for (i, (sample, state)) in samples.iter().zip(&states).enumerate() {
@@ -138,13 +149,14 @@ fn fit(
     scale_prior: ScalePrior,
 ) -> Fit {
     let start_us = start_us.max(scale_prior.floor_us);
+    let scratch = &mut Scratch::default();
     let (mut states, weights, scale2) =
-        maximise(samples, stretches, q_us, start_us, Scale::Free(scale_prior));
+        maximise(samples, stretches, q_us, start_us, Scale::Free(scale_prior), scratch);
     let score = leave_one_out(samples, &states, &weights, scale2);
     // Once more, for honest variances.
     let mut honest = Vec::new();
     let variance = |i: usize| scale2 * samples[i].spread / (weights[i] * INFORMATION);
-    smooth_with(samples, stretches, q_us, variance, &mut honest);
+    smooth_with::<false>(samples, stretches, q_us, variance, scratch, &mut honest);
     for (state, honest) in states.iter_mut().zip(honest) {
         *state = Smoothed { offset_us: state.offset_us, frequency: state.frequency, ..honest };
     }
@@ -153,7 +165,8 @@ fn fit(
 
 /// How well samples predict each other, with wander and scale given.
 pub(super) fn score(samples: &[Sample], stretches: &[Range<usize>], q_us: f64, scale_us: f64) -> f64 {
-    let (states, weights, scale2) = maximise(samples, stretches, q_us, scale_us, Scale::Fixed);
+    let scratch = &mut Scratch::default();
+    let (states, weights, scale2) = maximise(samples, stretches, q_us, scale_us, Scale::Fixed, scratch);
     leave_one_out(samples, &states, &weights, scale2)
 }
 
@@ -182,7 +195,19 @@ pub(super) fn fit_best(
 ) -> Fit {
     // From s^2 to us^2: 1e12.
     let at = |exponent: i32| fit(samples, stretches, 1e-12 * 10f64.powi(exponent), start_us, scale_prior);
-    let fits: Vec<Fit> = (0..=12).map(at).collect();
+    let exponents: Vec<i32> = (0..=12).collect();
+    let fits: Vec<Fit> = if samples.len() < WORTH_A_THREAD {
+        exponents.into_iter().map(at).collect()
+    } else {
+        // Every second one is another thread's: lively and calm clocks take equally long then.
+        let half = |odd: usize| exponents.iter().skip(odd).step_by(2).map(|e| at(*e)).collect::<Vec<_>>();
+        let (even, odd) = std::thread::scope(|scope| {
+            let odd = scope.spawn(|| half(1));
+            (half(0), odd.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let mut odd = odd.into_iter();
+        even.into_iter().flat_map(|fit| std::iter::once(fit).chain(odd.next())).collect()
+    };
     let highest = fits.iter().map(|fit| fit.score).fold(f64::NEG_INFINITY, f64::max);
     fits.into_iter().find(|fit| fit.score >= highest - UNDECIDED).unwrap_or_default()
 }
