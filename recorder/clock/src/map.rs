@@ -1,5 +1,7 @@
 //! The result of every method: a map from device time to host time, with its errors.
 
+use std::ops::Range;
+
 use crate::place::Survey;
 use crate::{Event, Method};
 
@@ -220,6 +222,19 @@ fn beyond(knot: &Knot, x_s: f64) -> f64 {
     knot.y_s + knot.slope * (x_s - knot.x_s)
 }
 
+/// How many of the first times, less a reference, are within a range; most of a long run without a branch
+/// for each.
+fn count_within(times_s: &[f64], reference_s: f64, range_s: Range<f64>) -> usize {
+    let inside = |time_s: f64| {
+        let x_s = time_s - reference_s;
+        (x_s >= range_s.start) & (x_s < range_s.end)
+    };
+    let (together, _) = times_s.as_chunks::<64>();
+    let all = together.iter().take_while(|times_s| times_s.iter().fold(true, |all, t| all & inside(*t)));
+    let sure = 64 * all.count();
+    sure + times_s[sure..].iter().take_while(|time_s| inside(**time_s)).count()
+}
+
 impl Curve {
     /// Host time and the variance of it at a device time.
     pub fn at(&self, device_time_s: f64) -> (f64, f64) {
@@ -231,28 +246,32 @@ impl Curve {
     /// Device times of one piece, most of them in order, become host times: the same doubles that
     /// [`at`](Self::at) gives, without looking for the knots each time.
     pub(crate) fn map_in_place(&self, times_s: &mut [f64]) {
-        let (device_ref_s, host_ref_s) = (self.device_ref_s, self.host_ref_s);
         let mut rest = times_s;
         while let Some(first_s) = rest.first() {
-            let x_s = first_s - device_ref_s;
+            let x_s = first_s - self.device_ref_s;
             let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
             let (a, b) = (after.checked_sub(1).and_then(|i| self.knots.get(i)), self.knots.get(after));
             let from_s = a.map_or(f64::NEG_INFINITY, |knot| knot.x_s);
             let to_s = b.map_or(f64::INFINITY, |knot| knot.x_s);
-            let inside = |time_s: &&f64| (from_s..to_s).contains(&(**time_s - device_ref_s));
-            let count = rest.iter().take_while(inside).count();
             // At least one, for NaN is nowhere.
-            let (now, later) = rest.split_at_mut(count.max(1));
-            for time_s in now {
-                let x_s = *time_s - device_ref_s;
-                let y_s = match (a, b) {
-                    (Some(a), Some(b)) => between(a, b, x_s),
-                    (Some(knot), None) | (None, Some(knot)) => beyond(knot, x_s),
-                    (None, None) => 0.0,
-                };
-                *time_s = host_ref_s + (x_s + y_s);
+            let count = count_within(rest, self.device_ref_s, from_s..to_s).max(1);
+            let (now, later) = rest.split_at_mut(count);
+            // A loop for each case: none has to ask again at each sample.
+            match (a.copied(), b.copied()) {
+                (Some(a), Some(b)) => self.map_by(now, |x_s| between(&a, &b, x_s)),
+                (Some(knot), None) | (None, Some(knot)) => self.map_by(now, |x_s| beyond(&knot, x_s)),
+                (None, None) => self.map_by(now, |_| 0.0),
             }
             rest = later;
+        }
+    }
+
+    /// The same by the given `y_s` of `x_s`.
+    fn map_by(&self, times_s: &mut [f64], y_s: impl Fn(f64) -> f64) {
+        let (device_ref_s, host_ref_s) = (self.device_ref_s, self.host_ref_s);
+        for time_s in times_s {
+            let x_s = *time_s - device_ref_s;
+            *time_s = host_ref_s + (x_s + y_s(x_s));
         }
     }
 

@@ -54,26 +54,25 @@ impl GapFinder {
         Self { break_s, period_s, last_s: None, level_s: 0.0, pending: None }
     }
 
-    /// True for a sample that is of the segment without further ado, as nearly all are; others are to be
-    /// pushed.
-    #[inline]
-    pub(super) fn is_ordinary(&mut self, host_s: f64) -> bool {
-        let Some(last_s) = self.last_s else { return false };
-        let off_s = host_s - (self.level_s + self.period_s);
-        // NaN fails the first comparison.
-        if off_s.abs() <= TIME_S && (host_s - last_s).abs() <= self.break_s && self.pending.is_none() {
-            self.follow(host_s, off_s);
-            return true;
+    /// How many samples from the first on are of the segment without further ado, as nearly all are; they
+    /// are taken, the next one is to be pushed.
+    pub(super) fn take_ordinary(&mut self, host_times_s: &[f64]) -> usize {
+        let Some(mut last_s) = self.last_s.filter(|_| self.pending.is_none()) else { return 0 };
+        // Each sample waits for the one before it: no detour by memory.
+        let (break_s, mut level_s, mut period_s) = (self.break_s, self.level_s, self.period_s);
+        let mut taken = 0;
+        for &host_s in host_times_s {
+            let off_s = host_s - (level_s + period_s);
+            // NaN fails the first comparison.
+            if !(off_s.abs() <= TIME_S && (host_s - last_s).abs() <= break_s) {
+                break;
+            }
+            (level_s, period_s) = followed(level_s, period_s, off_s);
+            last_s = host_s;
+            taken += 1;
         }
-        false
-    }
-
-    #[inline]
-    fn follow(&mut self, host_s: f64, off_s: f64) {
-        self.level_s += self.period_s + LEVEL_GAIN * off_s;
-        let near_s = off_s.max(-0.5 * self.period_s).min(0.5 * self.period_s);
-        self.period_s += PERIOD_GAIN * near_s;
-        self.last_s = Some(host_s);
+        (self.level_s, self.period_s, self.last_s) = (level_s, period_s, Some(last_s));
+        taken
     }
 
     /// The next sample. What is certain now goes to `out`, in order.
@@ -152,7 +151,19 @@ impl GapFinder {
             self.restart(pair, out);
             return;
         }
-        self.follow(pair.1, pair.1 - (self.level_s + self.period_s));
+        let off_s = pair.1 - (self.level_s + self.period_s);
+        (self.level_s, self.period_s) = followed(self.level_s, self.period_s, off_s);
+        self.last_s = Some(pair.1);
         out.push(Step::Sample(pair));
     }
+}
+
+/// Level and period after a sample that was off by so much. The period is above 0.
+#[inline]
+fn followed(level_s: f64, period_s: f64, off_s: f64) -> (f64, f64) {
+    let most_s = 0.5 * period_s;
+    // Plain comparisons take half the time of `f64::clamp`; NaN does not come here.
+    let near_s = if off_s > -most_s { off_s } else { -most_s };
+    let near_s = if near_s < most_s { near_s } else { most_s };
+    (level_s + (period_s + LEVEL_GAIN * off_s), period_s + PERIOD_GAIN * near_s)
 }

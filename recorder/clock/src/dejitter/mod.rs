@@ -11,6 +11,7 @@
 //! their neighbours (a stalled network, a step that the map has beside its place) do not count. Stamps
 //! are moved by no more than neighbouring stamps jump: a line that does not fit does little harm.
 
+mod curves;
 mod frames;
 mod gaps;
 mod line;
@@ -142,11 +143,7 @@ impl DejitterFit {
                 }
             }
             State::Line(fit) => host_times_s.iter().for_each(|host_s| fit.push(*host_s)),
-            State::Relative(fit) => {
-                for (device_s, host_s) in device_times_s.iter().zip(host_times_s) {
-                    fit.push(*device_s, *host_s);
-                }
-            }
+            State::Relative(fit) => fit.push(device_times_s, host_times_s),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Second pass: what the first one found, and stamps changed by it.
 
+use super::curves::Curves;
 use super::line::Line;
-use super::relative::Curves;
 
 /// Frames that a stream with a steady frame rate did not deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Our way: broken lines over the sample index, relative to the clock map.
 
+use super::curves::{Curve, Curves};
 use super::frames::{Frame, FrameTracker};
 use super::gaps::{GapFinder, Pair, Step};
 use super::plan::Change;
-use super::spline::{Accumulator, Broken};
+use super::spline::{Accumulator, Broken, Column};
 use super::{DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 
 /// Shortest time between corners: a phone that warms up bends by less than 1 us within it.
@@ -16,6 +17,8 @@ const STEEPEST: f64 = 1e-3;
 const MOST_STEPS: usize = 4096;
 /// More drops than this are not listed, and the stream stays as it is.
 const MOST_DROPS: usize = 1 << 20;
+/// Samples that are looked at together for a step of the map, and the one before them.
+const STEADY: usize = 65;
 /// Frames whose stamps are off by more than this share of a period, root mean square, lie on no raster
 /// (evenly distributed ones: 0.29).
 const RASTER: f64 = 0.25;
@@ -67,24 +70,6 @@ struct Total {
     count: f64,
 }
 
-/// Second pass: the fitted lines.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Curves {
-    segments: Vec<Option<Curve>>,
-    steps: Vec<(u64, f64)>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Curve {
-    first: u64,
-    /// Where the segment's drops begin in the list of all.
-    drops: usize,
-    reference_s: f64,
-    /// Fitted to device times: corrections are mapped at this rate. `None`: fitted to host times.
-    device_rate: Option<f64>,
-    line: Broken,
-}
-
 impl RelativeFit {
     pub(super) fn new(options: &DejitterOptions) -> Self {
         let (period_s, break_s) = (options.period_s(), options.break_s());
@@ -110,17 +95,24 @@ impl RelativeFit {
         }
     }
 
-    pub(super) fn push(&mut self, device_s: f64, host_s: f64) {
-        if let Source::Regular(gaps, _) = &mut self.source
-            && gaps.is_ordinary(host_s)
-        {
-            self.take(1, (device_s, host_s));
-            return;
+    /// The next samples; both slices are equally long.
+    pub(super) fn push(&mut self, device_times_s: &[f64], host_times_s: &[f64]) {
+        let mut at = 0;
+        while at < host_times_s.len() {
+            if let Source::Regular(gaps, _) = &mut self.source {
+                let end = at + gaps.take_ordinary(&host_times_s[at..]);
+                self.take_all(&device_times_s[at..end], &host_times_s[at..end]);
+                at = end;
+            }
+            if let (Some(device_s), Some(host_s)) = (device_times_s.get(at), host_times_s.get(at)) {
+                let pair = (*device_s, *host_s);
+                self.feed(|source| match source {
+                    Source::Regular(gaps, out) => gaps.push(pair, out),
+                    Source::Frames(frames, out) => frames.push(pair, out),
+                });
+                at += 1;
+            }
         }
-        self.feed(|source| match source {
-            Source::Regular(gaps, out) => gaps.push((device_s, host_s), out),
-            Source::Frames(frames, out) => frames.push((device_s, host_s), out),
-        });
     }
 
     /// Run the source, and take what it has settled.
@@ -165,6 +157,36 @@ impl RelativeFit {
         }
     }
 
+    /// Samples that follow each other without a dropped frame.
+    fn take_all(&mut self, device_times_s: &[f64], host_times_s: &[f64]) {
+        let mut at = 0;
+        while at < host_times_s.len() {
+            let (device_s, host_s) = (&device_times_s[at..], &host_times_s[at..]);
+            let before = self.open.as_mut().filter(|open| open.references_s.is_some()).zip(self.last);
+            let mut count = 0;
+            if let Some((open, last)) = before {
+                count = steady(last, device_s, host_s);
+                let [device_ref_s, host_ref_s] = open.references_s.unwrap_or_default();
+                let column = |values_s, shift_s, reference_s| Column { values_s, shift_s, reference_s };
+                let columns = [
+                    column(&device_s[..count], self.shift_s, device_ref_s),
+                    column(&host_s[..count], 0.0, host_ref_s),
+                ];
+                open.sums.push_all((open.position + 1) as f64, &columns);
+                open.position += count as u64;
+                self.taken += count as u64;
+            }
+            at += count;
+            match at.checked_sub(1).filter(|_| count > 0) {
+                Some(last) => self.last = Some((device_times_s[last], host_times_s[last])),
+                None => {
+                    self.take(1, (device_s[0], host_s[0]));
+                    at += 1;
+                }
+            }
+        }
+    }
+
     fn take(&mut self, frames: u64, (device_s, host_s): Pair) {
         let usable = device_s.is_finite() && host_s.is_finite();
         if usable {
@@ -195,10 +217,10 @@ impl RelativeFit {
 
     /// Steps of the map are changes of host minus device that no rate explains.
     fn follow_map(&mut self, device_s: f64, host_s: f64) {
-        if let Some((last_device_s, last_host_s)) = self.last.replace((device_s, host_s)) {
-            let change_s = (host_s - last_host_s) - (device_s - last_device_s);
-            let digits_s = 4.0 * f64::EPSILON * host_s.abs().max(device_s.abs());
-            if change_s.abs() > STEEPEST * (host_s - last_host_s).abs() + digits_s {
+        let pair = (device_s, host_s);
+        if let Some(last) = self.last.replace(pair) {
+            let (change_s, most_s) = change(last, pair);
+            if change_s.abs() > most_s {
                 self.shift_s += change_s;
                 if self.steps.len() < MOST_STEPS {
                     self.steps.push((self.taken, self.shift_s));
@@ -279,6 +301,43 @@ impl RelativeFit {
     }
 }
 
+/// Change of host minus device from one sample to the next, and the largest one that is no step of the map.
+#[inline]
+fn change(last: Pair, (device_s, host_s): Pair) -> (f64, f64) {
+    let host_step_s = host_s - last.1;
+    let (device_abs_s, host_abs_s) = (device_s.abs(), host_s.abs());
+    let largest_s = if device_abs_s > host_abs_s { device_abs_s } else { host_abs_s };
+    let digits_s = 4.0 * f64::EPSILON * largest_s;
+    (host_step_s - (device_s - last.0), STEEPEST * host_step_s.abs() + digits_s)
+}
+
+/// How many samples follow the last one without a step of the map, and are numbers.
+fn steady(last: Pair, device_times_s: &[f64], host_times_s: &[f64]) -> usize {
+    let is_steady = |last: Pair, pair: Pair| {
+        let (change_s, most_s) = change(last, pair);
+        // NaN is not within, infinity not below.
+        (change_s.abs() <= most_s) & (most_s < f64::INFINITY)
+    };
+    let pairs = || device_times_s.iter().copied().zip(host_times_s.iter().copied());
+    let Some(first) = pairs().next() else { return 0 };
+    if !is_steady(last, first) {
+        return 0;
+    }
+    let mut count = 1;
+    // Many without a branch each, then one by one.
+    let together = device_times_s.windows(STEADY).step_by(STEADY - 1);
+    for (device_s, host_s) in together.zip(host_times_s.windows(STEADY).step_by(STEADY - 1)) {
+        let steps =
+            (1..STEADY).map(|i| is_steady((device_s[i - 1], host_s[i - 1]), (device_s[i], host_s[i])));
+        if !steps.fold(true, |all, steady| all & steady) {
+            break;
+        }
+        count += STEADY - 1;
+    }
+    let rest = pairs().skip(count - 1).zip(pairs().skip(count));
+    count + rest.take_while(|(last, pair)| is_steady(*last, *pair)).count()
+}
+
 /// The fit that the stamps justify: fewest knots for what is left (Akaike's criterion), through device
 /// times (track 0) or host times.
 fn chosen(fits: Vec<[Option<Broken>; 2]>, digits_s: f64, device: bool) -> Option<(usize, Broken)> {
@@ -295,43 +354,4 @@ fn chosen(fits: Vec<[Option<Broken>; 2]>, digits_s: f64, device: bool) -> Option
         }
     }
     best.map(|(_, track, line)| (track, line))
-}
-
-impl Curves {
-    /// Change stamps that begin at sample `index` and are all of one segment.
-    pub(super) fn apply(
-        &self,
-        segment: usize,
-        index: u64,
-        device_times_s: &[f64],
-        host_times_s: &mut [f64],
-        dropped: &[DroppedFrames],
-    ) {
-        let Some(Some(curve)) = self.segments.get(segment) else { return };
-        let mut step = self.steps.partition_point(|(from, _)| *from <= index);
-        let mut shift_s = step.checked_sub(1).map_or(0.0, |last| self.steps[last].1);
-        let mut drop = dropped.partition_point(|drop| drop.after_sample < index);
-        let mut missing: u64 = dropped[curve.drops.min(drop)..drop].iter().map(|drop| drop.frames).sum();
-        let mut interval = 0;
-        for (i, (device_s, host_s)) in device_times_s.iter().zip(host_times_s).enumerate() {
-            let sample = index + i as u64;
-            while let Some((_, after_s)) = self.steps.get(step).filter(|(from, _)| *from <= sample) {
-                shift_s = *after_s;
-                step += 1;
-            }
-            while let Some(next) = dropped.get(drop).filter(|next| next.after_sample < sample) {
-                missing += next.frames;
-                drop += 1;
-            }
-            let position = (sample - curve.first + missing) as f64;
-            interval = curve.line.interval(position, interval);
-            let fitted_s = curve.line.at(position, interval);
-            let off_s = match curve.device_rate {
-                Some(rate) => ((device_s + shift_s - curve.reference_s) - fitted_s) * rate,
-                None => (*host_s - curve.reference_s) - fitted_s,
-            };
-            let seen_s = curve.line.jumps_s[interval];
-            *host_s -= off_s.max(-seen_s).min(seen_s);
-        }
-    }
 }

@@ -6,12 +6,13 @@
 //! line in each interval that is already near the samples: with unix times, and with a nominal rate that
 //! is far off, no digits are lost.
 
-use super::outliers::{Stretch, outlying};
+mod accumulator;
+mod sums;
 
-/// An interval is taken in so many stretches, so that some can be left out.
-const STRETCHES: f64 = 32.0;
-/// More intervals than this are joined in pairs: 68 h at 30 s.
-const MAX_INTERVALS: usize = 8192;
+pub(super) use accumulator::Accumulator;
+pub(super) use sums::Column;
+
+use super::outliers::Stretch;
 
 /// Sums of one quantity over one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -174,163 +175,6 @@ impl<const N: usize> Interval<N> {
     }
 }
 
-/// The intervals of one segment while its samples come in. The values are relative to whatever the
-/// caller chooses; the last track is the one whose jitter is watched.
-#[derive(Debug)]
-pub(super) struct Accumulator<const N: usize> {
-    length: f64,
-    /// The last one is open: without sums as yet.
-    intervals: Vec<Interval<N>>,
-    /// Its stretches, with its hats and lines: the full ones, and the one that is being filled.
-    stretches: Vec<Interval<N>>,
-    filling: Interval<N>,
-    /// For the samples of `filling`: where it ends, and where its interval does.
-    stretch_end: f64,
-    end: f64,
-    /// One over the interval's length.
-    scale: f64,
-    /// Slope of the last track's reference line.
-    slope_s: f64,
-    last: (f64, f64),
-}
-
-impl<const N: usize> Accumulator<N> {
-    /// With `length` positions between knots, and `slope_s` per position as a first guess.
-    pub(super) fn new(length: f64, slope_s: f64) -> Self {
-        let first = Interval::new(0.0, length, [(0.0, slope_s * length); N]);
-        let mut new = Self {
-            length,
-            intervals: vec![first],
-            stretches: Vec::new(),
-            filling: first,
-            stretch_end: 0.0,
-            end: 0.0,
-            scale: 0.0,
-            slope_s: 0.0,
-            last: (-1.0, 0.0),
-        };
-        new.open(first);
-        new
-    }
-
-    fn open(&mut self, interval: Interval<N>) {
-        self.filling = interval;
-        self.end = interval.start + interval.length;
-        self.stretch_end = interval.start + interval.length / STRETCHES;
-        self.scale = 1.0 / interval.length;
-        self.slope_s = interval.slope(N - 1);
-    }
-
-    /// Positions must increase, from 0 or more.
-    #[inline]
-    pub(super) fn push(&mut self, position: f64, values_s: [f64; N]) {
-        if position >= self.stretch_end {
-            self.advance(position);
-        }
-        let open = &mut self.filling;
-        let b = (position - open.start) * self.scale;
-        let a = 1.0 - b;
-        open.count += 1.0;
-        open.aa += a * a;
-        open.ab += a * b;
-        open.bb += b * b;
-        for (track, value_s) in open.tracks.iter_mut().zip(values_s) {
-            let x = value_s - (track.left_s * a + track.right_s * b);
-            track.ra += a * x;
-            track.rb += b * x;
-            track.xx += x * x;
-        }
-        if self.last.0 >= 0.0 {
-            let step_s = (values_s[N - 1] - self.last.1) - self.slope_s * (position - self.last.0);
-            open.jump_s = open.jump_s.max(step_s.abs());
-        }
-        self.last = (position, values_s[N - 1]);
-    }
-
-    /// To the stretch, and where need be the interval, of a position.
-    fn advance(&mut self, position: f64) {
-        if position >= self.end {
-            self.close();
-            let Some(closed) = self.intervals.last() else { return };
-            // Long enough that there is a sample in it.
-            let beyond = (position - self.end) / self.length;
-            let length = self.length * (beyond.floor() + 1.0);
-            let open = Interval::new(self.end, length, closed.continued(length));
-            if self.intervals.len() >= MAX_INTERVALS {
-                self.intervals = joined_pairs(&self.intervals);
-                self.length *= 2.0;
-            }
-            self.intervals.push(open);
-            self.open(open);
-        } else {
-            self.keep_stretch();
-        }
-        let stretch = ((position - self.filling.start) * self.scale * STRETCHES).floor();
-        self.stretch_end = self.filling.start + self.filling.length * ((stretch + 1.0) / STRETCHES);
-    }
-
-    /// The stretch at hand is full.
-    fn keep_stretch(&mut self) {
-        if self.filling.count > 0.0 {
-            let lines = self.filling.tracks.map(|t| (t.left_s, t.right_s));
-            let empty = Interval::new(self.filling.start, self.filling.length, lines);
-            self.stretches.push(std::mem::replace(&mut self.filling, empty));
-        }
-    }
-
-    /// Add the stretches to the open interval, but for outliers.
-    fn close(&mut self) {
-        self.keep_stretch();
-        let Some(open) = self.intervals.last_mut() else { return };
-        let out = outlying(&self.stretches.iter().map(Interval::stretch).collect::<Vec<_>>());
-        for (stretch, out) in self.stretches.drain(..).zip(out) {
-            if !out {
-                open.add(&stretch);
-            }
-            // Outliers are what is to be moved most.
-            open.jump_s = open.jump_s.max(stretch.jump_s);
-        }
-    }
-
-    /// Fits of each track with all knots, then with every second one, and so on to a single line. None
-    /// for fewer than two samples.
-    pub(super) fn finish(mut self) -> Vec<[Option<Broken>; N]> {
-        let last_position = self.last.0;
-        if last_position <= 0.0 {
-            return Vec::new();
-        }
-        self.close();
-        if let Some(open) = self.intervals.pop() {
-            let f = (last_position - open.start) / open.length;
-            match self.intervals.pop() {
-                // Its only sample is at its left knot.
-                Some(mut before) if f <= 0.0 => {
-                    before.bb += open.aa;
-                    before.count += open.count;
-                    before.jump_s = before.jump_s.max(open.jump_s);
-                    for (t, o) in before.tracks.iter_mut().zip(open.tracks) {
-                        let moved = o.about(open.sums(), o.left_s - t.right_s, 0.0);
-                        t.rb += moved.ra;
-                        t.xx += moved.xx;
-                    }
-                    self.intervals.push(before);
-                }
-                Some(before) if f < 0.5 => self.intervals.push(before.joined(&open.shortened(f))),
-                Some(before) => self.intervals.extend([before, open.shortened(f)]),
-                None => self.intervals.push(open.shortened(f)),
-            }
-        }
-        let mut fits = Vec::new();
-        loop {
-            fits.push(std::array::from_fn(|track| solve(&self.intervals, track)));
-            if self.intervals.len() < 2 {
-                return fits;
-            }
-            self.intervals = joined_pairs(&self.intervals);
-        }
-    }
-}
-
 fn joined_pairs<const N: usize>(intervals: &[Interval<N>]) -> Vec<Interval<N>> {
     let pairs = intervals.chunks(2);
     pairs
@@ -404,9 +248,26 @@ impl Broken {
         j
     }
 
-    /// The value at a position of interval `j`.
-    pub(super) fn at(&self, position: f64, j: usize) -> f64 {
-        let u = (position - self.knots[j]) / (self.knots[j + 1] - self.knots[j]);
-        self.values_s[j] + u * (self.values_s[j + 1] - self.values_s[j])
+    /// How many of `most` positions from this one on are of interval `j`.
+    pub(super) fn left(&self, position: f64, j: usize, most: usize) -> usize {
+        // The last one goes on.
+        if j + 1 < self.jumps_s.len() { below(self.knots[j + 1], position, most) } else { most }
     }
+
+    /// The value at a position of interval `j`.
+    pub(super) fn of_interval(&self, j: usize) -> impl Fn(f64) -> f64 + use<> {
+        let (from, length) = (self.knots[j], self.knots[j + 1] - self.knots[j]);
+        let (value_s, step_s) = (self.values_s[j], self.values_s[j + 1] - self.values_s[j]);
+        move |position| value_s + (position - from) / length * step_s
+    }
+}
+
+/// How many of `most` positions from this one on are below a limit.
+fn below(limit: f64, position: f64, most: usize) -> usize {
+    let mut count = (limit - position).ceil().clamp(0.0, most as f64);
+    // Differences round; what counts is the comparison.
+    while count > 0.0 && position + (count - 1.0) >= limit {
+        count -= 1.0;
+    }
+    count as usize
 }

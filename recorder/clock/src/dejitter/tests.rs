@@ -315,4 +315,53 @@ proptest! {
         fit.finish().apply(0, &host, &mut whole);
         prop_assert_eq!(whole, out);
     }
+
+    /// Whatever is in the stamps, it does not matter in what blocks they are given, to the last bit.
+    #[test]
+    fn blocks_do_not_matter(
+        seed: u64,
+        rate_hz in 20.0..2000.0f64,
+        jitter_s in 0.0..3e-3f64,
+        events in proptest::collection::vec((0_usize..5000, 0_u8..5, -1.0..1.0f64), 0..8),
+        blocks in proptest::collection::vec(1_usize..700, 1..20),
+        can_drop_samples: bool,
+    ) {
+        let mut noise = Noise(seed);
+        let mut device: Vec<f64> = (0..5000).map(|i| f64::from(i) / rate_hz + jitter_s * noise.next()).collect();
+        let mut host: Vec<f64> = device.iter().map(|d| d * (1.0 + 2e-5) + 77.0).collect();
+        for (at, kind, size) in events {
+            match kind {
+                // A gap, a step of the device's clock, one late sample, a stamp that is none, an outage.
+                0 => device[at..].iter_mut().chain(&mut host[at..]).for_each(|t| *t += size),
+                1 => device[at..].iter_mut().for_each(|t| *t += size),
+                2 => host[at] += size,
+                3 => (device[at], host[at]) = if size > 0.0 { (f64::NAN, f64::NAN) } else { (f64::INFINITY, 1.0) },
+                _ => device[at..].iter_mut().chain(&mut host[at..]).for_each(|t| *t += 100.0 * size),
+            }
+        }
+        let options = DejitterOptions { can_drop_samples, ..relative(rate_hz) };
+        let mut one_by_one = DejitterFit::new(options);
+        for i in 0..device.len() {
+            one_by_one.push(&device[i..=i], &host[i..=i]);
+        }
+        let one_by_one = one_by_one.finish();
+        let (mut fit, mut at) = (DejitterFit::new(options), 0);
+        let mut out = host.clone();
+        for block in blocks.iter().cycle() {
+            let end = (at + block).min(host.len());
+            fit.push(&device[at..end], &host[at..end]);
+            at = end;
+            if at == host.len() {
+                break;
+            }
+        }
+        let plan = fit.finish();
+        prop_assert_eq!(format!("{plan:?}"), format!("{one_by_one:?}"));
+        plan.apply(0, &device, &mut out);
+        for (i, (device_s, out_s)) in device.iter().zip(&out).enumerate() {
+            let mut alone = [host[i]];
+            plan.apply(i as u64, &[*device_s], &mut alone);
+            prop_assert_eq!(alone[0].to_bits(), out_s.to_bits(), "sample {}", i);
+        }
+    }
 }
