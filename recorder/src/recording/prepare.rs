@@ -58,7 +58,7 @@ pub struct Prepared {
 pub fn prepare(loaded: &Loaded, search: &PluginSearch) -> Result<Prepared, ConfigError> {
     let config = &loaded.config;
     let identity = Identity {
-        hostname: gethostname::gethostname().to_string_lossy().into_owned(),
+        hostname: lockstep_platform::hostname(),
         session_id: config.experiment.session.clone().unwrap_or_else(|| "default".to_owned()),
     };
     let (notices, notices_out) = Notices::channel();

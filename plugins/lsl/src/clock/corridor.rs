@@ -1,0 +1,62 @@
+//! Whether two outlets read one clock.
+
+use lockstep_plugin_api::Exchange;
+
+/// How much two clocks may drift apart, in seconds a second.
+const DRIFT: f64 = 200e-6;
+/// Readings may be rounded, and a question may be answered before it is stamped.
+const SLACK_S: f64 = 50e-6;
+
+/// Where the offset of a clock (host minus device) must have been, by exchanges: no delay is below zero, so
+/// it is at least t0 - t1 and at most t3 - t2, of all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Corridor {
+    lowest_s: f64,
+    highest_s: f64,
+    at_s: f64,
+}
+
+impl Corridor {
+    /// By exchanges of one burst; `None` without any.
+    pub fn new(burst: &[Exchange]) -> Option<Self> {
+        let lowest_s = burst.iter().map(|e| e.t0_s - e.t1_s).max_by(f64::total_cmp)?;
+        let highest_s = burst.iter().map(|e| e.t3_s - e.t2_s).min_by(f64::total_cmp)?;
+        let at_s = burst.iter().map(|e| e.t3_s).max_by(f64::total_cmp)?;
+        Some(Self { lowest_s, highest_s, at_s })
+    }
+
+    /// Whether one clock can have been in both.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let slack_s = SLACK_S + DRIFT * (self.at_s - other.at_s).abs();
+        self.lowest_s.max(other.lowest_s) <= self.highest_s.min(other.highest_s) + slack_s
+    }
+
+    /// The middle of it: the offset, in seconds.
+    pub fn middle_s(&self) -> f64 {
+        f64::midpoint(self.lowest_s, self.highest_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corridor(offset_s: f64, at_s: f64) -> Corridor {
+        let exchange = |out_s: f64, back_s: f64| {
+            let t1_s = at_s - offset_s + out_s;
+            Exchange { t0_s: at_s, t1_s, t2_s: t1_s, t3_s: at_s + out_s + back_s }
+        };
+        Corridor::new(&[exchange(1e-4, 9e-3), exchange(9e-3, 1e-4)]).expect("exchanges")
+    }
+
+    #[test]
+    fn one_clock_agrees_with_itself_later_and_another_does_not() {
+        let then = corridor(5.0, 100.0);
+        assert!((then.middle_s() - 5.0).abs() < 1e-4);
+        assert!(then.agrees(&corridor(5.0, 100.0)));
+        assert!(then.agrees(&corridor(5.0 + 0.01, 200.0)), "100 ppm");
+        assert!(!then.agrees(&corridor(5.001, 100.0)));
+        assert!(!then.agrees(&corridor(100_005.0, 105.0)));
+        assert_eq!(Corridor::new(&[]), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! One stream on its way to and through its connection.
+
+use std::time::{Duration, Instant};
+
+use lockstep_plugin_api::{Clock, Error, Exchange, Format, Host, LogLevel, RawStream};
+use mio::Registry as Watch;
+
+use crate::connection::Connection;
+use crate::describe::Description;
+use crate::handshake::Handshake;
+use crate::registry::Entry;
+
+/// Pause before the first try after a break, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// Tries that fail before it is told.
+const TOLD_FAILURES: u32 = 3;
+
+/// Where a stream's connection is.
+#[derive(Debug)]
+pub enum Link {
+    /// To be opened.
+    Idle {
+        /// From then on.
+        retry: Instant,
+    },
+    /// Open.
+    Open {
+        /// The connection.
+        connection: Connection,
+        /// What it is for.
+        stage: Stage,
+    },
+    /// The network does not show the outlet any more.
+    Gone,
+}
+
+/// What a connection is for.
+pub enum Stage {
+    /// The description, so far.
+    Describing(Vec<u8>),
+    /// A feed that is being opened.
+    Opening(Box<Handshake>),
+    /// A feed; the bytes of a sample that is not complete.
+    Streaming(Vec<u8>),
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Describing(_) => "Describing",
+            Self::Opening(_) => "Opening",
+            Self::Streaming(_) => "Streaming",
+        })
+    }
+}
+
+/// The look at the clock of an outlet. Samples are not read before it is done, for it decides whose clock
+/// their stamps are of.
+#[derive(Debug)]
+pub enum Look {
+    /// Going on since then.
+    Waiting(Instant),
+    /// What was measured, as far as it is not recorded yet.
+    Done(Vec<Exchange>),
+}
+
+/// A look that brought nothing by now never will: its order or its report found no room.
+const LOOK_LOST: Duration = Duration::from_secs(2);
+
+impl Look {
+    /// Whether samples can be read.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    /// Whether waiting for it is in vain.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Waiting(since) if since.elapsed() > LOOK_LOST)
+    }
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Slot {
+    /// Its connection.
+    pub link: Link,
+    /// The look at its clock.
+    pub look: Look,
+    /// Its description.
+    pub description: Option<Description>,
+    /// Its stream in the recording.
+    pub recorded: Option<crate::recorded::Recorded>,
+    failures: u32,
+    trouble: Option<String>,
+}
+
+impl Slot {
+    /// A stream that was found just now.
+    pub fn new() -> Self {
+        Self {
+            link: Link::Idle { retry: Instant::now() },
+            look: Look::Waiting(Instant::now()),
+            description: None,
+            recorded: None,
+            failures: 0,
+            trouble: None,
+        }
+    }
+
+    /// Whether its feed is open.
+    pub fn is_streaming(&self) -> bool {
+        matches!(&self.link, Link::Open { stage: Stage::Streaming(_), .. })
+    }
+
+    /// Whether its connection may have something.
+    pub fn is_readable(&self) -> bool {
+        matches!(&self.link, Link::Open { connection, .. } if connection.readable)
+    }
+
+    /// Connect as soon as possible.
+    pub fn retry_now(&mut self) {
+        if !matches!(self.link, Link::Open { .. }) {
+            self.failures = 0;
+            self.link = Link::Idle { retry: Instant::now() };
+        }
+    }
+
+    /// Connect again after the first pause.
+    pub fn retry_soon(&mut self) {
+        self.failures = 0;
+        self.link = Link::Idle { retry: Instant::now() + RETRY.0 };
+    }
+
+    /// Nothing is to be opened for now.
+    pub fn retry_later(&mut self) {
+        self.link = Link::Idle { retry: Instant::now() + RETRY.1 };
+    }
+
+    /// It did not come about; try again, ever more slowly.
+    pub fn failed(&mut self, why: &str) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= TOLD_FAILURES {
+            self.trouble = Some(why.to_owned());
+        }
+        let pause = RETRY.0 * 2u32.saturating_pow(self.failures.min(8));
+        self.link = Link::Idle { retry: Instant::now() + pause.min(RETRY.1) };
+    }
+
+    /// It will not be recorded.
+    pub fn refused(&mut self, why: &str) {
+        self.trouble = Some(why.to_owned());
+        self.retry_later();
+    }
+
+    /// Something is wrong that has to be told at once; the first time it is logged as well.
+    pub fn warn(&mut self, host: Host, label: &str, text: &str) {
+        if self.trouble.as_deref() != Some(text) {
+            host.log(LogLevel::Warn, &format!("{label}: {text}"));
+            self.trouble = Some(text.to_owned());
+        }
+    }
+
+    /// All is well again.
+    pub fn well(&mut self) {
+        self.failures = 0;
+        self.trouble = None;
+        self.link = Link::Idle { retry: Instant::now() };
+    }
+
+    /// Its feed is open.
+    pub fn opened(&mut self) {
+        self.failures = 0;
+        self.trouble = None;
+        if let Link::Open { stage, .. } = &mut self.link {
+            *stage = Stage::Streaming(Vec::new());
+        }
+    }
+
+    /// What is wrong with it, if the network still shows it.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| !matches!(self.link, Link::Gone))
+    }
+
+    /// End its connection.
+    pub fn close(&mut self, watch: &Watch) {
+        let idle = Link::Idle { retry: Instant::now() };
+        if let Link::Open { connection, .. } = std::mem::replace(&mut self.link, idle) {
+            connection.close(watch);
+        }
+    }
+}
+
+/// Add a stream to the recording.
+///
+/// # Errors
+/// Those of the recorder.
+pub fn add_stream(host: Host, entry: &Entry, header: &str, clock: &Clock) -> Result<RawStream, Error> {
+    let outlet = &entry.outlet;
+    // Events may be rare, and texts are always events.
+    let may_be_silent = outlet.nominal_rate_hz <= 0.0 || outlet.format == Format::String;
+    host.raw_stream(&outlet.name, outlet.format, outlet.channel_count)
+        .label(&entry.label)
+        .kind(&outlet.kind)
+        .source_id(&outlet.source_id)
+        .nominal_rate_hz(outlet.nominal_rate_hz)
+        .clock(clock)
+        .may_be_silent(may_be_silent)
+        .origin_xml(header)
+        .add()
+}
