@@ -62,7 +62,7 @@ extern "C" {
 
 /* A different major version is refused. A larger minor version only appends. */
 #define LKS_ABI_MAJOR 1u
-#define LKS_ABI_MINOR 0u
+#define LKS_ABI_MINOR 1u
 
 /* What a call answers. Negative: nothing was done. */
 typedef int32_t lks_status;
@@ -159,12 +159,28 @@ typedef struct lks_stream_info {
     uint32_t channel_count;  /* at least 1 */
     lks_clock_id clock;      /* which clock stamps it; LKS_RECORDER_TIME: the recorder's */
     double nominal_rate_hz;  /* 0: irregular */
-    lks_str name;            /* unique within the source */
+    lks_str name;            /* as the file has it; also unique within the source, unless label is given */
     lks_str type;            /* content type, e.g. "EEG", "Gaze", "Markers" */
     lks_str source_id;       /* identifies the device across restarts; may be empty */
     lks_str desc_xml;        /* XML elements to stand inside desc; may be empty. Must be well formed */
     const lks_channel *channels;  /* channel_count of them, or NULL */
     const lks_synchronization *synchronization; /* or NULL */
+    /* Since 1.1. */
+    uint32_t may_be_silent;  /* 1: it may send nothing for long, as event markers do: the recording begins
+                                without a sample of it, and its silence is no alarm */
+    uint32_t reserved1;      /* 0 */
+    lks_str label;           /* what the operator sees, and what events call it; unique within the source.
+                                Empty: the name. For streams that share a name */
+    /*
+     * The header the stream came with, for streams of another recording system: the XML elements inside
+     * its <info>, <name>..</name><type>..</type> and so on, with its <desc>. The file's header is made of
+     * these elements, in their order and with their values as they are; what the recorder has to say
+     * stands in one element <lockstep> at the end of <desc>. Must be well formed, must agree with
+     * name, channel_count, format and nominal_rate_hz, and takes the place of type, source_id, desc_xml,
+     * channels and synchronization: the last three must not be given beside it. Empty: the header is made
+     * from the other members.
+     */
+    lks_str origin_xml;
 } lks_stream_info;
 
 /* Samples of one stream, oldest first. */

@@ -161,6 +161,9 @@ impl Pushed {
     }
 }
 
+/// The minor version of the ABI from which on a host knows `origin_xml`.
+const ORIGIN_SINCE_MINOR: u32 = 1;
+
 /// Describes a stream before it is added. `H` is what [`StreamBuilder::add`] gives.
 #[derive(Debug, Clone)]
 pub struct StreamBuilder<H> {
@@ -175,6 +178,9 @@ pub struct StreamBuilder<H> {
     desc_xml: String,
     channels: Vec<Channel>,
     synchronization: Option<Synchronization>,
+    may_be_silent: bool,
+    label: String,
+    origin_xml: String,
     handle: PhantomData<fn() -> H>,
 }
 
@@ -192,6 +198,9 @@ impl<H> StreamBuilder<H> {
             desc_xml: String::new(),
             channels: Vec::new(),
             synchronization: None,
+            may_be_silent: false,
+            label: String::new(),
+            origin_xml: String::new(),
             handle: PhantomData,
         }
     }
@@ -237,6 +246,32 @@ impl<H> StreamBuilder<H> {
         self.synchronization = Some(synchronization);
         self
     }
+
+    /// It may send nothing for long, as event markers do: the recording begins without a sample of
+    /// it, and its silence is no alarm.
+    pub fn may_be_silent(mut self, may_be_silent: bool) -> Self {
+        self.may_be_silent = may_be_silent;
+        self
+    }
+
+    /// What the operator sees and events call it; unique within the source. Without one it is the
+    /// name, which must then be unique. The file keeps the name.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// The header the stream came with, for streams of another recording system: the XML elements
+    /// inside its `<info>`. They become the header in the file, in their order and with their values
+    /// as they are; what the recorder adds stands in one element `<lockstep>` at the end of `desc`.
+    ///
+    /// Name, channel count, format and nominal rate must agree with it; `desc_xml`, `channels` and
+    /// `synchronization` cannot be given beside it. A recorder before plugin ABI 1.1 cannot keep such
+    /// a header: there [`add`](Self::add) fails.
+    pub fn origin_xml(mut self, xml: impl Into<String>) -> Self {
+        self.origin_xml = xml.into();
+        self
+    }
 }
 
 impl<H: sealed::FromHandle> StreamBuilder<H> {
@@ -244,6 +279,12 @@ impl<H: sealed::FromHandle> StreamBuilder<H> {
     pub fn add(self) -> Result<H, Error> {
         if !self.channels.is_empty() && self.channels.len() != self.channel_count {
             return Err(Error::Invalid("add_stream: as many channel descriptions as channels, or none"));
+        }
+        if !self.origin_xml.is_empty() && self.host.table().abi_minor < ORIGIN_SINCE_MINOR {
+            // It would be recorded under a header made up from the rest.
+            return Err(Error::Invalid(
+                "add_stream: this recorder is older than plugin ABI 1.1, and knows no origin_xml",
+            ));
         }
         let channels: Vec<sys::Channel> = self
             .channels
@@ -267,6 +308,10 @@ impl<H: sealed::FromHandle> StreamBuilder<H> {
             desc_xml: sys::Str::new(&self.desc_xml),
             channels: if channels.is_empty() { std::ptr::null() } else { channels.as_ptr() },
             synchronization: synchronization.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+            may_be_silent: u32::from(self.may_be_silent),
+            reserved1: 0,
+            label: sys::Str::new(&self.label),
+            origin_xml: sys::Str::new(&self.origin_xml),
         };
         let call = self.host.table().add_stream.ok_or(Error::NotRunning)?;
         let mut id = 0;

@@ -43,7 +43,7 @@ macro_rules! constants {
 
 constants! {
     ABI_MAJOR: u32 = 1;
-    ABI_MINOR: u32 = 0;
+    ABI_MINOR: u32 = 1;
 
     OK: i32 = 0;
     AGAIN: i32 = 1;
@@ -172,6 +172,10 @@ mirror! {
         desc_xml: Str,
         channels: *const Channel,
         synchronization: *const Synchronization,
+        may_be_silent: u32,
+        reserved1: u32,
+        label: Str,
+        origin_xml: Str,
     }
     "lks_chunk" struct Chunk {
         struct_size: u32,

@@ -78,6 +78,10 @@ impl Bench {
             desc_xml: sys::Str::EMPTY,
             channels: std::ptr::null(),
             synchronization: std::ptr::null(),
+            may_be_silent: 0,
+            reserved1: 0,
+            label: sys::Str::EMPTY,
+            origin_xml: sys::Str::EMPTY,
         };
         let mut stream = 0;
         // SAFETY: the table lives for ever, the struct for the call.

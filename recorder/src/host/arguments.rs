@@ -31,7 +31,7 @@ pub unsafe fn human(value: sys::Str) -> String {
 
 /// `bytes` as a text of one line and [`MAX_TEXT_BYTES`] at the most, harmless
 /// on a terminal: white space is a space, other control characters are U+FFFD.
-fn readable(bytes: &[u8]) -> String {
+pub fn readable(bytes: &[u8]) -> String {
     // A byte more than fits shows that something is cut off.
     let looked_at = bytes.get(..=MAX_TEXT_BYTES).unwrap_or(bytes);
     let mut text: String = String::from_utf8_lossy(looked_at)

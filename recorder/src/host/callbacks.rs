@@ -232,7 +232,7 @@ unsafe fn push<'a>(
     chunk: &sys::Chunk,
 ) -> Result<(&'a StreamIntake, Push), Refusal> {
     let stream = source.stream(chunk.stream)?;
-    let of_stream = |what| Refusal::Invalid(format!("stream {:?}: {what}", stream.spec.name));
+    let of_stream = |what| Refusal::Invalid(format!("stream {:?}: {what}", stream.spec.label));
     let named = |refusal: Refusal| of_stream(refusal.to_string());
     // SAFETY: `sample_count` stamps are lent, by this function's contract.
     let stamps = unsafe { array(chunk.timestamps_s, chunk.sample_count as usize, "timestamps_s") };

@@ -2,12 +2,16 @@
 
 use lockstep_clock::{Reading, Stamp};
 use lockstep_plugin_api::sys;
-use lockstep_xdf::ChannelFormat;
+use lockstep_xdf::xml::parse_inside;
+use lockstep_xdf::{ChannelFormat, Element, StreamInfo};
 
-use super::arguments::{array, sized, text};
+use super::arguments::{array, readable, sized, text};
 use crate::recording::clock::{ClockSpec, Domain};
 use crate::recording::header::{ChannelInfo, HeaderDetails, SyncInfo};
 use crate::recording::intake::{MAX_CHANNELS, NewStream, Refusal};
+
+/// Longest header of another recording system: however it is written, readers take it.
+const MAX_ORIGIN_BYTES: usize = 8 << 20;
 
 /// A clock, as the plugin described it.
 ///
@@ -39,16 +43,28 @@ pub unsafe fn new_stream(info: &sys::StreamInfo) -> Result<NewStream, Refusal> {
     let format = channel_format(info.format)
         .ok_or_else(|| Refusal::Invalid(format!("channel format {} is unknown", info.format)))?;
     // SAFETY: lent texts, by this function's contract.
-    let [name, kind, source_id, desc_xml] = unsafe {
+    let [name, kind, source_id, label, desc_xml, origin_xml] = unsafe {
         [
             text(info.name, "the stream's name")?,
             text(info.r#type, "the stream's type")?,
             text(info.source_id, "the source id")?,
+            text(info.label, "the stream's label")?,
             text(info.desc_xml, "desc_xml")?,
+            text(info.origin_xml, "origin_xml")?,
         ]
     };
-    let desc = lockstep_xdf::xml::parse_fragment(desc_xml)
-        .map_err(|e| Refusal::Invalid(format!("desc_xml of stream {name:?} is not well formed: {e}")))?;
+    // It is shown on terminals, and a name may come from anywhere on the network.
+    let label = readable(if label.is_empty() { name } else { label }.as_bytes());
+    if !(desc_xml.is_empty() && info.channels.is_null() && info.synchronization.is_null())
+        && !origin_xml.is_empty()
+    {
+        return Err(Refusal::Invalid(format!(
+            "stream {label:?}: desc_xml, channels and synchronization cannot be given beside origin_xml, which holds them"
+        )));
+    }
+    // Inside of <info><desc>.
+    let desc = parse_inside(desc_xml, 2)
+        .map_err(|e| Refusal::Invalid(format!("desc_xml of stream {label:?} is not well formed: {e}")))?;
     let channel_count = info.channel_count as usize;
     let mut channels = Vec::new();
     if !info.channels.is_null() && channel_count <= MAX_CHANNELS {
@@ -67,15 +83,59 @@ pub unsafe fn new_stream(info: &sys::StreamInfo) -> Result<NewStream, Refusal> {
         // SAFETY: lent, by this function's contract.
         sync_info(&unsafe { sized(info.synchronization)? })
     };
-    Ok(NewStream {
+    let mut new = NewStream {
         name: name.to_owned(),
+        label,
         kind: kind.to_owned(),
         format,
         channel_count,
         nominal_rate_hz: info.nominal_rate_hz,
+        may_be_silent: info.may_be_silent != 0,
         clock: info.clock,
-        details: HeaderDetails { source_id: source_id.to_owned(), desc, channels, synchronization },
-    })
+        details: HeaderDetails {
+            source_id: source_id.to_owned(),
+            desc,
+            channels,
+            synchronization,
+            origin: None,
+        },
+    };
+    if !origin_xml.is_empty() {
+        let (origin, rate_hz) = origin(origin_xml, &new)?;
+        // What readers will find: by this number left out stamps are put in again.
+        new.nominal_rate_hz = rate_hz;
+        new.details.origin = Some(origin);
+    }
+    Ok(new)
+}
+
+/// The header a stream came with, and the nominal rate it states; it must say what the plugin says.
+fn origin(xml: &str, new: &NewStream) -> Result<(Element, f64), Refusal> {
+    if xml.len() > MAX_ORIGIN_BYTES {
+        return Err(Refusal::Limit("bytes of origin_xml", MAX_ORIGIN_BYTES));
+    }
+    let invalid = |what: String| Refusal::Invalid(format!("origin_xml of stream {:?}: {what}", new.label));
+    let mut info = Element::new("info");
+    info.children = parse_inside(xml, 1).map_err(|e| invalid(format!("not well formed: {e}")))?;
+    let said = StreamInfo::from_element(&info).map_err(|e| invalid(e.to_string()))?;
+    let differs = |what: &str, it: &dyn std::fmt::Display, plugin: &dyn std::fmt::Display| {
+        Err(invalid(format!("it says <{what}> is {it}, and the plugin says {plugin}")))
+    };
+    if said.name != new.name {
+        return differs("name", &format!("{:?}", said.name), &format!("{:?}", new.name));
+    }
+    if said.channel_count != new.channel_count {
+        return differs("channel_count", &said.channel_count, &new.channel_count);
+    }
+    if said.format != new.format {
+        return differs("channel_format", &said.format, &new.format);
+    }
+    let (said_hz, plugin_hz) = (said.nominal_rate_hz, new.nominal_rate_hz);
+    // As text it may have lost its last digits.
+    if said_hz != plugin_hz && !((said_hz - plugin_hz).abs() <= 1e-6 * plugin_hz.abs()) {
+        return differs("nominal_srate", &said_hz, &plugin_hz);
+    }
+    Ok((info, said_hz))
 }
 
 fn channel_format(code: u32) -> Option<ChannelFormat> {
@@ -106,3 +166,6 @@ fn sync_info(raw: &sys::Synchronization) -> SyncInfo {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

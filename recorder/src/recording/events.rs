@@ -35,10 +35,12 @@ impl Events {
         let spec = StreamSpec {
             source: String::new(),
             name: STREAM_NAME.to_owned(),
+            label: STREAM_NAME.to_owned(),
             kind: STREAM_TYPE.to_owned(),
             format: ChannelFormat::String,
             channel_count: 1,
             nominal_rate_hz: 0.0,
+            may_be_silent: true,
             clock: None,
             role: Role::Events,
         };

@@ -1,5 +1,6 @@
 //! Stream headers: what a stream is, in the elements LSL's tools look for.
 
+use lockstep_xdf::part::RECORDERS_PART;
 use lockstep_xdf::{Element, StreamInfo};
 
 use super::clock::{ClockIntake, ClockSpec};
@@ -78,6 +79,8 @@ pub struct HeaderDetails {
     pub channels: Vec<ChannelInfo>,
     /// Known timing.
     pub synchronization: SyncInfo,
+    /// The header it came with, an element `info`: then the rest of this does not count.
+    pub origin: Option<Element>,
 }
 
 fn texts(name: &str, children: &[(&str, &str)]) -> Element {
@@ -101,13 +104,17 @@ fn clock_of(clock: &ClockIntake) -> Element {
 }
 
 /// The header of a stream. What the configuration states goes over what the
-/// plugin stated, element by element.
+/// plugin stated, element by element. A header that the stream came with is kept
+/// as it is, and the recorder's part stands apart in `desc/lockstep`.
 pub fn stream_header(
     identity: &Identity,
     spec: &StreamSpec,
     details: HeaderDetails,
     configured: &SourceHeader,
 ) -> String {
+    if let Some(origin) = details.origin {
+        return origin_header(origin, spec, configured);
+    }
     let mut desc = Element::new("desc");
     desc.children = details.desc;
     if !details.channels.is_empty() && desc.child("channels").is_none() {
@@ -130,6 +137,24 @@ pub fn stream_header(
         merge(&mut desc, clock_of(clock));
     }
     info(identity, spec, details.source_id, desc).to_xml()
+}
+
+/// The header that a stream came with, and in one element at the end of `desc` what the recorder has to
+/// say. It stands there even when it is empty: a `desc/clock` of the origin's own is then not taken for
+/// the recorder's. Only known timing that the configuration states goes where readers look for it.
+fn origin_header(mut info: Element, spec: &StreamSpec, configured: &SourceHeader) -> String {
+    let mut lockstep = Element::new(RECORDERS_PART).with_child(acquisition(&configured.acquisition));
+    if let Some(clock) = &spec.clock {
+        lockstep.push_child(clock_of(clock));
+    }
+    if info.child("desc").is_none() {
+        info.push_child(Element::new("desc"));
+    }
+    if let Some(desc) = info.child_mut("desc") {
+        merge(desc, configured.synchronization.element());
+        desc.push_child(lockstep);
+    }
+    info.to_xml()
 }
 
 /// The header of the companion stream that holds the exchanges of `clock`.
@@ -203,44 +228,4 @@ fn merge(desc: &mut Element, element: Element) {
 }
 
 #[cfg(test)]
-mod tests {
-    use lockstep_xdf::ChannelFormat;
-
-    use super::super::stream::Role;
-    use super::*;
-
-    #[test]
-    fn what_the_configuration_states_goes_over_what_the_plugin_stated() {
-        let spec = StreamSpec {
-            source: "cam".to_owned(),
-            name: "frames".to_owned(),
-            kind: "Video".to_owned(),
-            format: ChannelFormat::Int64,
-            channel_count: 1,
-            nominal_rate_hz: 30.0,
-            clock: None,
-            role: Role::Data,
-        };
-        let xml = "<synchronization><offset_mean>0.5</offset_mean><can_drop_samples>true</can_drop_samples>\
-                   </synchronization><acquisition><model>old</model><lens>f2</lens></acquisition>";
-        let details = HeaderDetails {
-            desc: lockstep_xdf::xml::parse_fragment(xml).expect("XML"),
-            synchronization: SyncInfo { offset_rms_s: Some(0.1), ..SyncInfo::default() },
-            ..HeaderDetails::default()
-        };
-        let configured = SourceHeader {
-            synchronization: SyncInfo { offset_mean_s: Some(0.042), ..SyncInfo::default() },
-            acquisition: vec![("model".to_owned(), "new".to_owned())],
-        };
-        let header = stream_header(&Identity::default(), &spec, details, &configured);
-        let info = StreamInfo::parse(&header).expect("a header");
-        let at = |path: &str| info.desc.text_at(path).map(str::to_owned);
-        assert_eq!(at("synchronization/offset_mean").as_deref(), Some("0.042"));
-        assert_eq!(at("synchronization/offset_rms").as_deref(), Some("0.1"));
-        assert_eq!(at("synchronization/can_drop_samples").as_deref(), Some("true"));
-        assert_eq!(at("synchronization/offset_median"), None, "nobody stated it");
-        assert_eq!(at("acquisition/model").as_deref(), Some("new"));
-        assert_eq!(at("acquisition/lens").as_deref(), Some("f2"));
-        assert_eq!(header.matches("<synchronization>").count(), 1);
-    }
-}
+mod tests;

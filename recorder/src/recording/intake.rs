@@ -83,8 +83,10 @@ pub enum Refusal {
 /// What a plugin said of a stream it adds.
 #[derive(Debug)]
 pub struct NewStream {
-    /// Name.
+    /// Name, for the header.
     pub name: String,
+    /// What the operator sees: a text of one line, unique within the source.
+    pub label: String,
     /// XDF type.
     pub kind: String,
     /// Format.
@@ -93,6 +95,8 @@ pub struct NewStream {
     pub channel_count: usize,
     /// Samples a second; 0: irregular.
     pub nominal_rate_hz: f64,
+    /// It may send nothing for long.
+    pub may_be_silent: bool,
     /// The clock's number; 0: recorder time.
     pub clock: u32,
     /// The rest of the header.
@@ -104,7 +108,7 @@ pub struct NewStream {
 pub struct SourceHeader {
     /// Goes over what the plugin stated.
     pub synchronization: SyncInfo,
-    /// Goes to `desc/acquisition`.
+    /// Goes to `desc/acquisition`, or `desc/lockstep/acquisition` of a stream that came with a header.
     pub acquisition: Vec<(String, String)>,
 }
 
@@ -250,10 +254,12 @@ impl SourceIntake {
         let companion = StreamSpec {
             source: self.name.clone(),
             name: spec.name.clone(),
+            label: spec.name.clone(),
             kind: EXCHANGE_TYPE.to_owned(),
             format: ChannelFormat::Double64,
             channel_count: 4,
             nominal_rate_hz: 0.0,
+            may_be_silent: true,
             clock: None,
             role: Role::Exchanges,
         };
@@ -267,8 +273,8 @@ impl SourceIntake {
     /// Add a stream.
     pub fn add_stream(&self, new: NewStream) -> Result<u32, Refusal> {
         self.check_open()?;
-        let invalid = |what: String| Err(Refusal::Invalid(format!("stream {:?}: {what}", new.name)));
-        if new.name.is_empty() {
+        let invalid = |what: String| Err(Refusal::Invalid(format!("stream {:?}: {what}", new.label)));
+        if new.label.is_empty() {
             return Err(Refusal::Invalid("a stream must have a name".to_owned()));
         }
         if new.channel_count == 0 || new.channel_count > MAX_CHANNELS {
@@ -287,10 +293,12 @@ impl SourceIntake {
         let spec = StreamSpec {
             source: self.name.clone(),
             name: new.name,
+            label: new.label,
             kind: new.kind,
             format: new.format,
             channel_count: new.channel_count,
             nominal_rate_hz: new.nominal_rate_hz,
+            may_be_silent: new.may_be_silent,
             clock,
             role: Role::Data,
         };
@@ -299,8 +307,8 @@ impl SourceIntake {
         let mut refusal = Refusal::Limit("streams of a source", MAX_STREAMS_PER_SOURCE);
         let added = self.streams.append(|n| {
             number = n;
-            if self.streams.iter().any(|s| s.spec.name == spec.name) {
-                let text = format!("stream {:?}: there is already one of this name", spec.name);
+            if self.streams.iter().any(|s| s.spec.label == spec.label) {
+                let text = format!("stream {:?}: there is already one of this name or label", spec.label);
                 refusal = Refusal::Invalid(text);
                 return None;
             }
@@ -312,9 +320,10 @@ impl SourceIntake {
         self.shared.events.write(
             "stream",
             &self.name,
-            &stream.spec.name,
+            &stream.spec.label,
             json!({
                 "stream_id": stream.id,
+                "name": stream.spec.name,
                 "format": stream.spec.format.name(),
                 "channel_count": stream.spec.channel_count,
                 "nominal_rate_hz": stream.spec.nominal_rate_hz,
@@ -348,7 +357,7 @@ impl SourceIntake {
             }
             Push::Dropped => Ok(false),
             Push::Closed => Err(Refusal::NotRunning),
-            Push::Rejected(why) => Err(Refusal::Invalid(format!("stream {:?}: {why}", stream.spec.name))),
+            Push::Rejected(why) => Err(Refusal::Invalid(format!("stream {:?}: {why}", stream.spec.label))),
         }
     }
 
@@ -401,7 +410,7 @@ impl SourceIntake {
             Some(lost) => count(known, lost),
             None => count(unknown, 1),
         }
-        let name = stream.map_or("", |s| &s.spec.name);
+        let name = stream.map_or("", |s| &s.spec.label);
         self.record("gap", name, json!({"lost_samples": lost, "reason": reason}));
         if lost != Some(0) {
             let what = lost.map_or("samples".to_owned(), samples);
@@ -417,7 +426,7 @@ impl SourceIntake {
             0 => (&self.state, ""),
             number => {
                 let stream = self.stream(number)?;
-                (&stream.state, stream.spec.name.as_str())
+                (&stream.state, stream.spec.label.as_str())
             }
         };
         self.change_state(cell, stream, state, reason);
@@ -449,7 +458,7 @@ impl SourceIntake {
         self.check_open()?;
         let stream = match number {
             0 => "",
-            number => &self.stream(number)?.spec.name,
+            number => &self.stream(number)?.spec.label,
         };
         let details: Value = match json_text {
             "" => Value::Null,

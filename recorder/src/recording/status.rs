@@ -97,7 +97,7 @@ pub struct SourceStatus {
 /// How a stream is doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StreamStatus {
-    /// Its name.
+    /// Its label: its name, unless another stream of its source has the same.
     pub name: String,
     /// Its own state, where the source says one for it.
     pub state: State,
@@ -307,7 +307,7 @@ impl Meters {
         }
         let newest_ns = c.newest_ns.load(Relaxed);
         StreamStatus {
-            name: stream.spec.name.clone(),
+            name: stream.spec.label.clone(),
             state: stream.state.get().0,
             stream_id: stream.id,
             format: stream.spec.format.name(),

@@ -56,8 +56,10 @@ pub enum Role {
 pub struct StreamSpec {
     /// Name of its source; empty: the recorder's own.
     pub source: String,
-    /// Name, unique within its source.
+    /// Name, as the header has it. Streams of another recording system may share one.
     pub name: String,
+    /// What the operator sees, and what events call it: unique within its source, and mostly the name.
+    pub label: String,
     /// XDF's `type`.
     pub kind: String,
     /// Format of its values.
@@ -66,6 +68,8 @@ pub struct StreamSpec {
     pub channel_count: usize,
     /// Samples a second; 0: irregular.
     pub nominal_rate_hz: f64,
+    /// It may send nothing for long, as event markers do: nobody waits for it.
+    pub may_be_silent: bool,
     /// The clock that stamps it; `None`: recorder time.
     pub clock: Option<Arc<ClockIntake>>,
     /// What it is there for.
@@ -296,10 +300,12 @@ mod tests {
         let spec = StreamSpec {
             source: "src".to_owned(),
             name: "s".to_owned(),
+            label: "s".to_owned(),
             kind: String::new(),
             format: ChannelFormat::Int16,
             channel_count: 2,
             nominal_rate_hz: 0.0,
+            may_be_silent: false,
             clock: None,
             role: Role::Data,
         };
@@ -381,10 +387,12 @@ mod race {
                 let spec = StreamSpec {
                     source: String::new(),
                     name: format!("s{id}"),
+                    label: format!("s{id}"),
                     kind: String::new(),
                     format: ChannelFormat::Int8,
                     channel_count: 1,
                     nominal_rate_hz: 0.0,
+                    may_be_silent: false,
                     clock: None,
                     role: Role::Data,
                 };

@@ -307,9 +307,9 @@ fn report_losses(shared: &Shared, stream: &mut StreamInFile) {
         *reported = total;
         let spec = &stream.intake.spec;
         let details = json!({"samples": new, "total": total, "reason": reason});
-        shared.events.write(event, &spec.source, &spec.name, details);
+        shared.events.write(event, &spec.source, &spec.label, details);
         let text = format!("{} {}: {reason} ({total} in all)", samples(new), event.replace('_', " "));
-        shared.notices.send(level, &super::status::label(&spec.source, &spec.name), text);
+        shared.notices.send(level, &super::status::label(&spec.source, &spec.label), text);
     };
     report("dropped", "the queue was full", &counters.dropped, &mut reported.dropped, Level::Error);
     report("rejected", "could not be recorded", &counters.rejected, &mut reported.rejected, Level::Error);

@@ -131,9 +131,16 @@ impl StreamInfo {
     /// # Errors
     /// [`HeaderError`].
     pub fn parse(xml: &str) -> Result<Self, HeaderError> {
-        let info = Element::parse(xml)?;
+        Self::from_element(&Element::parse(xml)?)
+    }
+
+    /// Reads the element `info` of a StreamHeader chunk, as [`StreamInfo::parse`].
+    ///
+    /// # Errors
+    /// [`HeaderError`], but for XML that cannot be read.
+    pub fn from_element(info: &Element) -> Result<Self, HeaderError> {
         if info.name != "info" {
-            return Err(HeaderError::NotInfo { found: info.name });
+            return Err(HeaderError::NotInfo { found: info.name.clone() });
         }
         let text = |field: &str| info.text_at(field).unwrap_or_default().to_owned();
         let required = |field: &'static str| {

@@ -65,6 +65,7 @@ mod layout;
 mod load;
 mod number;
 pub mod packed;
+pub mod part;
 mod reader;
 mod sample_decoder;
 mod samples;

@@ -123,5 +123,14 @@ pub fn parse_fragment(xml: &str) -> Result<Vec<Element>, XmlError> {
     parse::siblings(xml)
 }
 
+/// Parses any number of sibling elements that will stand `levels` deep in a document: whatever it
+/// takes can be parsed again from there, with some 1000 elements and attributes around it.
+///
+/// # Errors
+/// As [`parse_fragment`].
+pub fn parse_inside(xml: &str, levels: usize) -> Result<Vec<Element>, XmlError> {
+    parse::inside(xml, levels)
+}
+
 #[cfg(test)]
 mod tests;

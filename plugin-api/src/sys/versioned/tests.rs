@@ -98,3 +98,17 @@ fn sizes_of_1_0_are_frozen() {
         assert_eq!(bytes, frozen, "{name}");
     }
 }
+
+/// What a plugin built with 1.0 leaves out of its streams is "not given", whatever lies behind it.
+#[test]
+fn members_of_1_1_are_not_given_by_a_plugin_of_1_0() {
+    let mut info = zeroed::<StreamInfo>(StreamInfo::BYTES_1_0);
+    (info.may_be_silent, info.label, info.origin_xml) = (7, Str::new("l"), Str::new("<a/>"));
+    // SAFETY: a whole StreamInfo that says that it is one of 1.0.
+    let read_past = unsafe { read(&info) }.expect("1.0 is taken");
+    assert_eq!((read_past.may_be_silent, read_past.label.len, read_past.origin_xml.len), (0, 0, 0));
+    info.struct_size = size_of::<StreamInfo>() as u32;
+    // SAFETY: a whole StreamInfo.
+    let read_now = unsafe { read(&info) }.expect("1.1 is taken");
+    assert_eq!((read_now.may_be_silent, read_now.label.len, read_now.origin_xml.len), (7, 1, 4));
+}

@@ -56,6 +56,10 @@ fn stream_info(name: sys::Str, format: u32) -> sys::StreamInfo {
         desc_xml: sys::Str::EMPTY,
         channels: null(),
         synchronization: null(),
+        may_be_silent: 0,
+        reserved1: 0,
+        label: sys::Str::EMPTY,
+        origin_xml: sys::Str::EMPTY,
     }
 }
 

@@ -92,7 +92,7 @@ fn tables_that_cannot_be_are_refused_with_the_reason() {
     assert!(reason(&sys::Plugin { stop: None, ..TABLE }).contains("its function stop is NULL"));
     assert!(reason(&sys::Plugin { id: null(), ..TABLE }).contains("its id"));
     // Of another version nothing but the version is looked at.
-    let other = sys::Plugin { abi_major: 2, struct_size: 4, ..TABLE };
+    let other = sys::Plugin { abi_major: 2, abi_minor: 0, struct_size: 4, ..TABLE };
     assert!(reason(&other).contains("was built for plugin ABI 2.0"));
 }
 

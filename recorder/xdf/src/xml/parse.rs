@@ -1,5 +1,6 @@
 //! Parse XML text into an element tree, within bounds.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use quick_xml::escape::resolve_xml_entity;
@@ -13,6 +14,9 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Most elements and attributes of one document, so that a small text cannot become a large tree.
 pub const MAX_NODES: usize = 1 << 20;
+
+/// Elements and attributes of a document that [`inside`] leaves to what stands around.
+const NODES_AROUND: usize = 1 << 10;
 
 /// XML that could not be parsed, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,41 +77,27 @@ impl fmt::Display for XmlReason {
 
 /// Parses exactly one element.
 pub(super) fn document(xml: &str) -> Result<Element, XmlError> {
-    let mut roots = parse(xml, true)?;
+    let mut roots = Tree::new(true, 0, 0).parse(xml)?;
     let nothing = || error_at(xml, xml.len(), XmlReason::NoElement);
     roots.pop().ok_or_else(nothing)
 }
 
 /// Parses any number of elements.
 pub(super) fn siblings(xml: &str) -> Result<Vec<Element>, XmlError> {
-    parse(xml, false)
+    Tree::new(false, 0, 0).parse(xml)
 }
 
-fn parse(xml: &str, one_root: bool) -> Result<Vec<Element>, XmlError> {
-    let mut reader = Reader::from_str(xml);
-    let mut tree = Tree { one_root, nodes: 0, open: Vec::new(), roots: Vec::new() };
-    loop {
-        let at = offset(reader.buffer_position());
-        let taken = match reader.read_event() {
-            Ok(Event::Eof) => break,
-            Ok(event) => tree.take(event),
-            Err(error) => {
-                let at = offset(reader.error_position());
-                return Err(error_at(xml, at, XmlReason::Malformed(error.to_string())));
-            }
-        };
-        taken.map_err(|reason| error_at(xml, at, reason))?;
-    }
-    match tree.open.pop() {
-        Some(open) => Err(error_at(xml, xml.len(), XmlReason::Unclosed(open.name))),
-        None => Ok(tree.roots),
-    }
+/// Parses any number of elements that will stand `levels` deep in a document.
+pub(super) fn inside(xml: &str, levels: usize) -> Result<Vec<Element>, XmlError> {
+    Tree::new(false, levels, NODES_AROUND).parse(xml)
 }
 
 /// The elements found so far.
 struct Tree {
     one_root: bool,
-    /// Elements and attributes so far.
+    /// Levels of the document above these elements.
+    levels: usize,
+    /// Elements and attributes so far, with those that are left to others.
     nodes: usize,
     /// The elements that are open, outermost first.
     open: Vec<Element>,
@@ -116,6 +106,30 @@ struct Tree {
 }
 
 impl Tree {
+    fn new(one_root: bool, levels: usize, nodes: usize) -> Self {
+        Self { one_root, levels, nodes, open: Vec::new(), roots: Vec::new() }
+    }
+
+    fn parse(mut self, xml: &str) -> Result<Vec<Element>, XmlError> {
+        let mut reader = Reader::from_str(xml);
+        loop {
+            let at = offset(reader.buffer_position());
+            let taken = match reader.read_event() {
+                Ok(Event::Eof) => break,
+                Ok(event) => self.take(event),
+                Err(error) => {
+                    let at = offset(reader.error_position());
+                    return Err(error_at(xml, at, XmlReason::Malformed(error.to_string())));
+                }
+            };
+            taken.map_err(|reason| error_at(xml, at, reason))?;
+        }
+        match self.open.pop() {
+            Some(open) => Err(error_at(xml, xml.len(), XmlReason::Unclosed(open.name))),
+            None => Ok(self.roots),
+        }
+    }
+
     fn take(&mut self, event: Event<'_>) -> Result<(), XmlReason> {
         match event {
             Event::Start(tag) => self.start(&tag),
@@ -147,13 +161,18 @@ impl Tree {
         if self.open.is_empty() && self.one_root && !self.roots.is_empty() {
             return Err(XmlReason::SecondElement(element.name));
         }
-        if self.open.len() >= MAX_DEPTH {
+        if self.levels + self.open.len() >= MAX_DEPTH {
             return Err(XmlReason::TooDeep);
         }
         self.count_node()?;
-        for attribute in tag.attributes() {
+        // The reader's own check compares each name with all before it.
+        let mut names = HashSet::new();
+        for attribute in tag.attributes().with_checks(false) {
             self.count_node()?;
             let attribute = attribute.map_err(|error| XmlReason::Malformed(error.to_string()))?;
+            if !names.insert(attribute.key.0) {
+                return Err(XmlReason::Malformed(format!("duplicated attribute `{}`", attribute.key.0)));
+            }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(malformed)?;
             element.attributes.push((attribute.key.0.to_owned(), value.into_owned()));
         }

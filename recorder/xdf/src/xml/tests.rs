@@ -76,6 +76,31 @@ fn depth_and_size_are_bounded() {
 }
 
 #[test]
+fn what_is_parsed_for_inside_a_document_can_be_parsed_in_it() {
+    let nested = |depth| "<a>".repeat(depth) + &"</a>".repeat(depth);
+    let deepest = nested(MAX_DEPTH - 2);
+    assert_eq!(parse_inside(&nested(MAX_DEPTH - 1), 2).unwrap_err().reason, XmlReason::TooDeep);
+    let many = "<a/>".repeat(MAX_NODES - 2000);
+    assert_eq!(parse_inside(&"<a/>".repeat(MAX_NODES - 2), 2).unwrap_err().reason, XmlReason::TooLarge);
+    for xml in [deepest, many] {
+        let mut desc = Element::new("desc");
+        desc.children = parse_inside(&xml, 2).unwrap();
+        let document = Element::new("info").with_child(desc).to_xml();
+        assert!(Element::parse(&document).is_ok());
+    }
+}
+
+#[test]
+fn many_attributes_are_read_and_written_without_comparing_each_with_all() {
+    let attributes: String = (0..100_000).map(|n| format!(" a{n}=\"{n}\"")).collect();
+    let xml = format!("<a{attributes}/>");
+    let begun = std::time::Instant::now();
+    assert_eq!(Element::parse(&xml).unwrap().to_fragment(), xml);
+    // Comparing would take ten billion steps.
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn characters_xml_cannot_hold_are_replaced() {
     let tree = Element::new("a").with_attribute("k", "\u{1}").with_text("x\u{0}\u{8}\u{FFFF}y");
     assert_eq!(tree.to_fragment(), "<a k=\"\u{FFFD}\">x\u{FFFD}\u{FFFD}\u{FFFD}y</a>");

@@ -1,5 +1,7 @@
 //! Write an element tree as XML that is well formed whatever the tree holds.
 
+use std::collections::HashSet;
+
 use super::Element;
 
 /// Appends the element and all in it.
@@ -7,7 +9,7 @@ pub(super) fn element(out: &mut String, element: &Element) {
     let name = safe_name(&element.name);
     out.push('<');
     out.push_str(&name);
-    let mut written = Vec::new();
+    let mut written = HashSet::new();
     for (key, value) in &element.attributes {
         let key = safe_name(key);
         if written.contains(&key) {
@@ -18,7 +20,7 @@ pub(super) fn element(out: &mut String, element: &Element) {
         out.push_str("=\"");
         escape(out, value, true);
         out.push('"');
-        written.push(key);
+        written.insert(key);
     }
     if element.text.is_empty() && element.children.is_empty() {
         out.push_str("/>");
