@@ -559,7 +559,7 @@ impl Hub {
             .filter_map(|(slot, entry)| slot.trouble().map(|text| format!("{}: {text}", entry.label)))
             .collect();
         let streaming = self.slots.iter().filter(|slot| slot.is_streaming()).count();
-        let lost = self.slots.iter().filter(|slot| slot.recorded.is_some() && !slot.is_streaming()).count();
+        let lost = self.slots.iter().filter(|slot| slot.is_lost()).count();
         let hurry = !missing.is_empty() || self.slots.iter().any(|slot| !slot.is_streaming());
         self.wires.hurry.store(hurry, Relaxed);
         let (state, reason) = if !missing.is_empty() {

@@ -85,6 +85,11 @@ impl Recorded {
         Ok(())
     }
 
+    /// Whether its feed has ended, and no other is open yet.
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Nothing more will be recorded into this stream.
     pub fn finish(&mut self, why: &str) {
         self.stream.set_state(State::Finished, why);

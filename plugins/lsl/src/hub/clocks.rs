@@ -80,11 +80,13 @@ impl Clocks {
     /// # Errors
     /// Those of the recorder.
     pub fn measured(&mut self, number: usize, exchanges: &[Exchange]) -> Result<(), Error> {
-        if let Some(shared) = self.all.get_mut(number)
-            && !exchanges.is_empty()
-        {
-            let _ = shared.clock.push_exchanges(exchanges)?;
-            shared.corridor = Corridor::new(exchanges);
+        if let (Some(shared), Some(corridor)) = (self.all.get_mut(number), Corridor::new(exchanges)) {
+            // Looks at several outlets of one machine go on at once, and so may a burst: the exchanges of one
+            // clock are recorded in their order, and a second look at the same time tells nothing new.
+            if shared.members.is_empty() && shared.corridor.is_none() {
+                let _ = shared.clock.push_exchanges(exchanges)?;
+            }
+            shared.corridor = Some(corridor);
         }
         Ok(())
     }

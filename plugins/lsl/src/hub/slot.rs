@@ -8,6 +8,7 @@ use mio::Registry as Watch;
 use crate::connection::Connection;
 use crate::describe::Description;
 use crate::handshake::Handshake;
+use crate::recorded::Recorded;
 use crate::registry::Entry;
 
 /// Pause before the first try after a break, and the longest.
@@ -89,7 +90,7 @@ pub struct Slot {
     /// Its description.
     pub description: Option<Description>,
     /// Its stream in the recording.
-    pub recorded: Option<crate::recorded::Recorded>,
+    pub recorded: Option<Recorded>,
     failures: u32,
     trouble: Option<String>,
 }
@@ -110,6 +111,11 @@ impl Slot {
     /// Whether its feed is open.
     pub fn is_streaming(&self) -> bool {
         matches!(&self.link, Link::Open { stage: Stage::Streaming(_), .. })
+    }
+
+    /// Whether its feed was open, and is not any more.
+    pub fn is_lost(&self) -> bool {
+        self.recorded.as_ref().is_some_and(Recorded::is_lost)
     }
 
     /// Whether its connection may have something.
