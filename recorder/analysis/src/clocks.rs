@@ -1,7 +1,8 @@
 //! Which clock stamps each stream of a recording, and all that was measured of it.
 
 use lockstep_clock::{Exchange, History, Offset, Reading, Stamp};
-use lockstep_xdf::{Columns, Damage, LoadError, ScannedStream, Selection};
+use lockstep_xdf::part::recorders_part;
+use lockstep_xdf::{Columns, Damage, Element, LoadError, ScannedStream, Selection};
 
 use crate::Recording;
 
@@ -11,8 +12,8 @@ pub const EXCHANGE_TYPE: &str = "ClockExchange";
 /// Element of `desc` in which an export notes that the stamps are synchronized already.
 pub const SYNCHRONIZED_NOTE: &str = "lockstep_synchronized";
 
-/// Name of the child of `desc` that says which clock stamps a stream.
-const CLOCK: &str = "clock";
+/// Name of the element that says which clock stamps a stream.
+pub(crate) const CLOCK: &str = "clock";
 
 /// What stamps a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Clocks {
     ///
     /// A stream belongs to a clock whose exchanges are in a stream of type [`EXCHANGE_TYPE`] when
     /// `desc/clock/stream_id` gives the id of that stream, or, without an id, when `desc/clock/name`
-    /// is the same in both. A stream with clock offsets of its own, one of them not 0, has a clock of
+    /// is the same in both; of streams that came with a header of their own, `desc/lockstep/clock`. A stream with clock offsets of its own, one of them not 0, has a clock of
     /// its own. Anything else is stamped by the recorder, or nobody knows by what.
     ///
     /// # Errors
@@ -136,9 +137,15 @@ pub fn holds_exchanges(stream: &ScannedStream) -> bool {
         && info.format == lockstep_xdf::ChannelFormat::Double64
 }
 
-/// Text of a child of `desc/clock`, when it says something.
-fn clock_text<'a>(stream: &'a ScannedStream, name: &str) -> Option<&'a str> {
-    let text = stream.info.desc.child(CLOCK)?.text_at(name)?.trim();
+/// The element in which the recorder says which clock stamps a stream: `desc/clock` where it made the
+/// header, `desc/lockstep/clock` where the stream came with one.
+pub fn clock_element(stream: &ScannedStream) -> Option<&Element> {
+    recorders_part(&stream.info.desc).child(CLOCK)
+}
+
+/// Text of a child of [`clock_element`], when it says something.
+pub fn clock_text<'a>(stream: &'a ScannedStream, name: &str) -> Option<&'a str> {
+    let text = clock_element(stream)?.text_at(name)?.trim();
     (!text.is_empty()).then_some(text)
 }
 

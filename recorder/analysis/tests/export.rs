@@ -19,6 +19,11 @@ const OFFSET_S: f64 = -250.0;
 
 /// A device clock with exchanges, a stream of two channels on it, and markers of the recorder.
 fn recording_bytes() -> Vec<u8> {
+    recording_with(false)
+}
+
+/// The same, and whether the first stream came with a header, which names a clock of another system.
+fn recording_with(origin: bool) -> Vec<u8> {
     let text = |name: &str, text: &str| Element::new(name).with_text(text);
     let mut file = Vec::new();
     encode::file_header(&mut file, "<info><version>1.0</version><recorder>Lockstep 0.1.0</recorder></info>");
@@ -29,9 +34,16 @@ fn recording_bytes() -> Vec<u8> {
         channels.push_child(Element::new("channel").with_child(text("label", label)));
     }
     gaze.desc.push_child(channels);
-    gaze.desc.push_child(
-        Element::new("clock").with_child(text("name", "phone")).with_child(text("stream_id", "2")),
-    );
+    let clock = Element::new("clock").with_child(text("name", "phone")).with_child(text("stream_id", "2"));
+    if origin {
+        let foreign =
+            Element::new("clock").with_child(text("name", "foreign")).with_child(text("stream_id", "3"));
+        gaze.desc.push_child(foreign);
+        let source = Element::new("acquisition").with_child(text("source", "LSL"));
+        gaze.desc.push_child(Element::new("lockstep").with_child(source).with_child(clock));
+    } else {
+        gaze.desc.push_child(clock);
+    }
     gaze.desc.push_child(Element::new("synchronization").with_child(text("offset_mean", "0.5")));
     encode::stream_header(&mut file, 1, &gaze.to_xml());
     let mut exchanges = StreamInfo::new("phone-clock", "ClockExchange", 4, 0.0, ChannelFormat::Double64);
@@ -194,6 +206,23 @@ fn a_synchronized_file_is_right_without_any_correction() {
     let synchronizer = Synchronizer::new(&back, SyncOptions::default()).unwrap();
     let timing = synchronizer.time(0, &mut |_| {}).unwrap();
     assert!((timing.first_time_s.unwrap() - after[0].time_stamps_s[0]).abs() < 1e-6);
+}
+
+#[test]
+fn the_clock_of_a_stream_that_came_with_a_header_is_in_the_recorders_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = written(dir.path(), &recording_with(true));
+    let clocks = lockstep_analysis::Clocks::read(&recording).unwrap();
+    assert_eq!(clocks.of(0).map(|clock| (clock.name.as_str(), clock.companion)), Some(("phone", Some(1))));
+    assert_eq!(lockstep_analysis::check::source_of(&recording.scan.streams[0]), Some("LSL"));
+    let measured = lockstep_analysis::plot::measured_clocks(&recording, &clocks).unwrap();
+    assert_eq!(measured.iter().map(|clock| clock.name.as_str()).collect::<Vec<_>>(), ["phone"]);
+    exported(&recording, dir.path(), &options(Format::Xdf));
+    let back = open(&dir.path().join("P01_synchronized.xdf"), &mut |_| {}).unwrap();
+    let desc = &back.scan.streams[0].info.desc;
+    assert_eq!(desc.text_at("clock/name"), Some("foreign"), "what it came with stays");
+    assert_eq!(desc.text_at("lockstep/clock/name"), None, "nobody corrects it again");
+    assert_eq!(desc.text_at("lockstep_synchronized/clock/name"), Some("phone"));
 }
 
 #[test]

@@ -44,7 +44,10 @@ impl Plain {
             }
         );
         if !status.missing.is_empty() {
-            let missing = status.missing.join(", ");
+            let missing = match status.phase {
+                Phase::Starting => status.missing_with_reasons(),
+                _ => status.missing.join(", "),
+            };
             line +=
                 &format!("{} of {} streams on disk, missing: {missing}; ", status.on_disk, status.required);
         }

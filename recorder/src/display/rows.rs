@@ -168,7 +168,7 @@ pub fn heading(status: &Status) -> Vec<String> {
     let first = match status.phase {
         Phase::Starting => {
             let progress = format!("{} of {} streams on disk", status.on_disk, status.required);
-            let missing = status.missing.join(", ");
+            let missing = status.missing_with_reasons();
             let text = format!("○ STARTING {elapsed}  {progress}; still missing: {missing}");
             style(text).yellow().to_string()
         }

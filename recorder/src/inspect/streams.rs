@@ -1,6 +1,7 @@
 //! The streams of a recording.
 
 use lockstep_analysis::check::{StampFacts, footer_agrees};
+use lockstep_analysis::clocks::clock_text;
 use lockstep_analysis::{StreamClock, SyncError, Synchronizer, Uncertainty};
 use lockstep_xdf::{Element, ScannedStream};
 use serde::Serialize;
@@ -167,8 +168,8 @@ fn recorded(stream: &ScannedStream, stamps: &StampFacts) -> StreamFacts {
         clock_offsets: offsets.len() as u64,
         offset_range_s: offset(offsets.first()).zip(offset(offsets.last())),
         // The stream of a clock's exchanges names that clock, but is in recorder time itself.
-        clock: text("clock/name").filter(|_| info.kind != EXCHANGE_TYPE).map(str::to_owned),
-        clock_stream_id: text("clock/stream_id").and_then(|id| id.parse().ok()),
+        clock: clock_text(stream, "name").filter(|_| info.kind != EXCHANGE_TYPE).map(str::to_owned),
+        clock_stream_id: clock_text(stream, "stream_id").and_then(|id| id.parse().ok()),
         clock_kind: "unknown",
         clock_events: 0,
         uncertainty: None,

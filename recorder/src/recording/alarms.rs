@@ -182,8 +182,9 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
     if source.state.is_silent() || source.kind == SourceKind::MasterClock {
         return;
     }
-    // A stream of events that is not required may stay silent: before the first trial that is normal.
-    let may_be_silent = |s: &StreamStatus| !source.required && s.nominal_rate_hz <= 0.0;
+    // A stream of events that is not required, or of which the source says so, may stay silent: before
+    // the first trial that is normal.
+    let may_be_silent = |s: &StreamStatus| s.may_be_silent || (!source.required && s.nominal_rate_hz <= 0.0);
     for stream in source.streams.iter().filter(|s| !s.state.is_silent() && !may_be_silent(s)) {
         if let Some((kind, severity, text)) = find_in_stream(stream, &because) {
             add(kind, &stream.name, severity, text);
@@ -260,6 +261,16 @@ mod tests {
         let cleared = update(&mut alarms, &status(9.6, 9, Some(0.0), 100.0));
         assert!(matches!(&cleared[..], [Change::Cleared(_)]));
         assert!(alarms.list().is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_may_be_silent_is_no_alarm() {
+        for newest_age_s in [None, Some(60.0)] {
+            let mut now = status(90.0, 0, newest_age_s, 0.0);
+            assert_eq!(update(&mut Alarms::default(), &now).len(), 1);
+            now.sources[0].streams[0].may_be_silent = true;
+            assert_eq!(update(&mut Alarms::default(), &now), []);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::intake::SourceKind;
 use super::state::State;
-use super::status::{Phase, SourceStatus, Status};
+use super::status::{Phase, Status};
 use crate::config::{Recording, WhenMissing};
 
 /// What the configuration says of the start and the end.
@@ -56,12 +56,7 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
                 ));
             }
             (WhenMissing::Fail | WhenMissing::Wait, _) if waited => {
-                return Decision::End(format!(
-                    "no sample on disk after {} s from {}. If it may stay silent at first, as markers do, set \
-                     required = false for it, or when_missing = \"warn\"",
-                    rules.wait_s,
-                    missing_with_reasons(status)
-                ));
+                return Decision::End(missing_text(status, rules.wait_s));
             }
             (WhenMissing::Warn, _) if waited => {
                 return Decision::Begin { without: status.missing.clone() };
@@ -84,16 +79,26 @@ pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) 
     Decision::GoOn
 }
 
-/// What is missing, each with what its source says about it.
-fn missing_with_reasons(status: &Status) -> String {
-    let described = status.missing.iter().map(|label| {
-        let of = |s: &&SourceStatus| label == &s.name || label.starts_with(&format!("{}/", s.name));
-        match status.sources.iter().find(of) {
-            Some(source) if !source.reason.is_empty() => format!("{label} ({})", source.reason),
-            _ => label.clone(),
-        }
-    });
-    described.collect::<Vec<_>>().join(", ")
+/// What is missing after `wait_s`, and what to do about it.
+fn missing_text(status: &Status, wait_s: f64) -> String {
+    // It has found some of its streams, and not all.
+    let incomplete = |label: &String| {
+        status.source_of(label).is_some_and(|s| {
+            s.name == **label && s.state == State::Connecting && s.streams.iter().any(|s| s.on_disk)
+        })
+    };
+    if status.missing.iter().all(incomplete) {
+        return format!(
+            "not all there after {wait_s} s: {}. What may come later need not be required; when_missing = \
+             \"warn\" records what is there",
+            status.missing_with_reasons()
+        );
+    }
+    format!(
+        "no sample on disk after {wait_s} s from {}. If it may stay silent at first, as markers do, set \
+         required = false for it, or when_missing = \"warn\"",
+        status.missing_with_reasons()
+    )
 }
 
 #[cfg(test)]
@@ -105,6 +110,7 @@ mod tests {
 
     fn missing(elapsed_s: f64, state: State) -> Status {
         let mut status = status(elapsed_s, vec![source("eeg", state)]);
+        status.sources[0].streams[0].on_disk = false;
         status.missing = vec!["eeg".to_owned()];
         status
     }
@@ -141,6 +147,18 @@ mod tests {
         let without = vec!["eeg".to_owned()];
         assert_eq!(decide(Phase::Starting, &late, &warn, false), Decision::Begin { without });
         assert!(end_of(decide(Phase::Starting, &failed, &RULES, false)).contains("cannot start"));
+    }
+
+    #[test]
+    fn a_source_that_has_found_some_is_told_with_what_it_still_looks_for() {
+        let mut late = missing(11.0, State::Connecting);
+        late.sources[0].reason = "no stream of type='Gaze'".to_owned();
+        late.sources[0].streams[0].on_disk = true;
+        let told = end_of(decide(Phase::Starting, &late, &RULES, false));
+        assert!(told.contains("not all there after 10 s: eeg (no stream of type='Gaze')"), "{told}");
+        late.sources[0].streams[0].on_disk = false;
+        let told = end_of(decide(Phase::Starting, &late, &RULES, false));
+        assert!(told.contains("no sample on disk after 10 s from eeg (no stream of type='Gaze')"), "{told}");
     }
 
     #[test]

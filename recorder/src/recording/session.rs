@@ -231,7 +231,7 @@ impl Session {
         let (on_disk, required) = (status.on_disk, status.required);
         if self.phase == Phase::Starting && decision == Decision::GoOn && on_disk > self.on_disk_told {
             self.on_disk_told = on_disk;
-            let missing = status.missing.join(", ");
+            let missing = status.missing_with_reasons();
             let text = format!("{on_disk} of {required} streams on disk; still missing: {missing}");
             self.shared.notices.send(Level::Info, "", text);
         }
@@ -251,6 +251,7 @@ impl Session {
         self.progress.eager.store(false, Relaxed);
         self.shared.events.write("recording", "", "", json!({"missing": without}));
         let (level, text) = match without {
+            [] if on_disk == 0 => (Level::Info, "recording: no stream has to be waited for".to_owned()),
             [] => (Level::Info, format!("recording: {on_disk} of {on_disk} streams on disk")),
             without => {
                 (Level::Error, format!("recording without {}: nothing of it on disk", without.join(", ")))

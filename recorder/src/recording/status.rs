@@ -38,9 +38,10 @@ pub struct Status {
     pub elapsed_s: f64,
     /// Required streams with a sample on the disk.
     pub on_disk: usize,
-    /// Required streams; a required source without a stream yet counts as one.
+    /// Required streams that are waited for; a required source that is still connecting, or has no
+    /// stream yet, counts as one.
     pub required: usize,
-    /// The required streams (or sources) that have none.
+    /// The required streams that have none, and the required sources that are not all there.
     pub missing: Vec<String>,
     /// The file.
     pub file: FileStatus,
@@ -127,10 +128,29 @@ pub struct StreamStatus {
     pub newest_age_s: Option<f64>,
     /// Seconds since the stream was first seen here.
     pub known_for_s: f64,
+    /// It may send nothing for long: nobody waits for its samples.
+    pub may_be_silent: bool,
     /// Whether it has samples on the disk.
     pub on_disk: bool,
     /// The clock that stamps it; `None`: recorder time.
     pub clock: Option<String>,
+}
+
+impl Status {
+    /// What is missing, each with what its source says about it.
+    pub fn missing_with_reasons(&self) -> String {
+        let described = self.missing.iter().map(|label| match self.source_of(label) {
+            Some(source) if !source.reason.is_empty() => format!("{label} ({})", source.reason),
+            _ => label.clone(),
+        });
+        described.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The source that a [`label`] names, or of which it names a stream.
+    pub fn source_of(&self, label: &str) -> Option<&SourceStatus> {
+        let of = |s: &&SourceStatus| label.strip_prefix(&s.name).is_some_and(|rest| rest.starts_with('/'));
+        self.sources.iter().find(|s| s.name == label).or_else(|| self.sources.iter().find(of))
+    }
 }
 
 impl StreamStatus {
@@ -152,7 +172,9 @@ impl StreamStatus {
 
     /// For how long a regular stream has been silent, if that is too long.
     pub fn silent_for_s(&self) -> Option<f64> {
-        self.newest_age_s.filter(|age_s| self.patience_s().is_some_and(|patience_s| *age_s > patience_s))
+        self.newest_age_s
+            .filter(|_| !self.may_be_silent)
+            .filter(|age_s| self.patience_s().is_some_and(|patience_s| *age_s > patience_s))
     }
 }
 
@@ -322,6 +344,7 @@ impl Meters {
             timestamps_back: c.backwards.load(Relaxed),
             newest_age_s: (newest_ns != 0).then(|| (at_s - seconds(newest_ns)).max(0.0)),
             known_for_s: at_s - meter.first_seen_s,
+            may_be_silent: stream.spec.may_be_silent,
             on_disk: c.on_disk.load(Relaxed),
             clock: stream.spec.clock.as_ref().map(|c| c.spec.name.clone()),
         }
@@ -348,22 +371,27 @@ fn clock_status(clock: &ClockIntake, at_s: f64) -> ClockStatus {
     }
 }
 
-/// How many of the required streams are on the disk, of how many, and which are missing.
+/// How many of the required streams are on the disk, of how many, and which are missing. A source that is
+/// still connecting is missing itself, whatever it has found already; a stream that may be silent never.
 pub fn start_progress(sources: &[SourceStatus]) -> (usize, usize, Vec<String>) {
     let (mut on_disk, mut required, mut missing) = (0, 0, Vec::new());
     for source in sources.iter().filter(|s| s.required) {
-        if source.streams.is_empty() {
-            required += 1;
-            missing.push(source.name.clone());
-        }
-        for stream in &source.streams {
+        let mut its = Vec::new();
+        for stream in source.streams.iter().filter(|s| !s.may_be_silent) {
             required += 1;
             if stream.on_disk {
                 on_disk += 1;
             } else {
-                missing.push(label(&source.name, &stream.name));
+                its.push(label(&source.name, &stream.name));
             }
         }
+        let incomplete = source.streams.is_empty() || source.state == State::Connecting;
+        // A stream of the source's own name stands for both.
+        if incomplete && !its.contains(&source.name) {
+            required += 1;
+            missing.push(source.name.clone());
+        }
+        missing.append(&mut its);
     }
     (on_disk, required, missing)
 }
@@ -392,6 +420,7 @@ pub(crate) mod sample {
             timestamps_back: 0,
             newest_age_s: Some(0.0),
             known_for_s: 10.0,
+            may_be_silent: false,
             on_disk: true,
             clock: None,
         }
@@ -472,6 +501,49 @@ pub(crate) mod sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is missing of a required source in this state whose streams are a marker stream that may be
+    /// silent and has sent nothing, and one stream of which `on_disk` says whether it is on the disk.
+    fn progress(state: State, on_disk: bool) -> (usize, usize, Vec<String>) {
+        let mut source = sample::source("LSL", state);
+        let markers = StreamStatus { may_be_silent: true, on_disk: false, ..sample::stream("Markers") };
+        source.streams = vec![markers, StreamStatus { on_disk, ..sample::stream("EEG") }];
+        start_progress(&[source])
+    }
+
+    #[test]
+    fn a_source_that_is_connecting_is_missing_whatever_it_has_found() {
+        let missing = |labels: &[&str]| labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        assert_eq!(progress(State::Connecting, true), (1, 2, missing(&["LSL"])));
+        assert_eq!(progress(State::Connecting, false), (0, 2, missing(&["LSL", "LSL/EEG"])));
+        assert_eq!(progress(State::Streaming, false), (0, 1, missing(&["LSL/EEG"])));
+        assert_eq!(progress(State::Streaming, true), (1, 1, missing(&[])));
+        // A stream of the source's own name is one thing that is missing, not two.
+        let mut waiting = sample::source("eeg", State::Connecting);
+        waiting.streams[0].on_disk = false;
+        assert_eq!(start_progress(&[waiting]), (0, 1, missing(&["eeg"])));
+    }
+
+    #[test]
+    fn a_stream_that_may_be_silent_is_not_waited_for_and_its_source_is() {
+        let mut source = sample::source("LSL", State::Connecting);
+        source.streams = vec![StreamStatus { may_be_silent: true, on_disk: false, ..sample::stream("M") }];
+        assert_eq!(start_progress(&[source.clone()]), (0, 1, vec!["LSL".to_owned()]));
+        source.state = State::Streaming;
+        assert_eq!(start_progress(&[source.clone()]), (0, 0, vec![]));
+        source.streams.clear();
+        assert_eq!(start_progress(&[source]), (0, 1, vec!["LSL".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_the_reason_of_its_source() {
+        let mut lsl = sample::source("LSL", State::Connecting);
+        lsl.reason = "no stream of type='Gaze'; on the network: EEG".to_owned();
+        let mut status = sample::status(1.0, vec![sample::source("LS", State::Streaming), lsl]);
+        status.missing = vec!["LSL".to_owned(), "LSL/EEG".to_owned(), "LS/x".to_owned()];
+        let reason = "(no stream of type='Gaze'; on the network: EEG)";
+        assert_eq!(status.missing_with_reasons(), format!("LSL {reason}, LSL/EEG {reason}, LS/x"));
+    }
 
     #[test]
     fn a_rate_is_unknown_then_right_then_follows_the_last_ten_seconds() {

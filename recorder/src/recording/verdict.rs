@@ -88,7 +88,8 @@ pub fn judge(
     let has_data = |required_only: bool| {
         streams.iter().any(|s| {
             let required = sources.iter().any(|source| source.required && source.name == s.source);
-            s.samples_in_file > 0 && (required || !required_only)
+            let there = s.samples_in_file > 0 || s.status.as_ref().is_some_and(|s| s.may_be_silent);
+            there && (required || !required_only)
         })
     };
     if !begun || !has_data(sources.iter().any(|s| s.required)) {
@@ -103,7 +104,11 @@ pub fn judge(
 pub fn all_required_in_file(sources: &[SourceStatus], streams: &[StreamVerdict]) -> bool {
     sources.iter().filter(|source| source.required).all(|source| {
         let mut its = streams.iter().filter(|s| s.source == source.name && s.status.is_some()).peekable();
-        its.peek().is_some() && its.all(|s| s.samples_in_file > 0)
+        let silent = |s: &StreamVerdict| s.status.as_ref().is_some_and(|s| s.may_be_silent);
+        // One that is still connecting is not all there.
+        source.state != State::Connecting
+            && its.peek().is_some()
+            && its.all(|s| s.samples_in_file > 0 || silent(s))
     })
 }
 
@@ -188,7 +193,7 @@ fn judge_stream(
     if stream.gaps_of_unknown_size > 0 {
         missing.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
     }
-    if stream.samples == 0 && source.required {
+    if stream.samples == 0 && source.required && !stream.may_be_silent {
         missing.push("EMPTY: it never sent a sample".to_owned());
     }
     match source.state {
@@ -207,7 +212,8 @@ fn judge_stream(
     }
     let mut notes = Vec::new();
     if stream.samples == 0 {
-        notes.push("no sample came (not required)".to_owned());
+        let why = if stream.may_be_silent { "it may be silent" } else { "not required" };
+        notes.push(format!("no sample came ({why})"));
     }
     if stream.timestamps_back > 0 {
         notes.push(format!("{} timestamps go back", stream.timestamps_back));
@@ -290,6 +296,16 @@ mod tests {
     #[test]
     fn hours_of_data_are_not_failed_because_the_device_was_unplugged_at_the_end() {
         assert_eq!(verdict(&[source("eeg", State::Failed)], &[]).0, Outcome::Lossy);
+    }
+
+    #[test]
+    fn markers_that_never_came_are_a_note_and_the_recording_is_one() {
+        let mut lsl = source("LSL", State::Streaming);
+        lsl.streams[0] = StreamStatus { may_be_silent: true, samples: 0, ..sample::stream("Markers") };
+        let (outcome, streams) = verdict(&[lsl.clone()], &[]);
+        assert_eq!((outcome, streams[0].note), (Outcome::Complete, true), "{}", streams[0].text);
+        assert!(streams[0].text.contains("no sample came (it may be silent)"), "{}", streams[0].text);
+        assert!(all_required_in_file(&[lsl], &streams));
     }
 
     #[test]

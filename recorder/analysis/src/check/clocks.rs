@@ -6,7 +6,7 @@ use lockstep_xdf::{ClockOffset, LoadError, ScannedStream};
 use super::Finding;
 use super::rules::{self, Rule};
 use super::stamps::chunk_of_sample;
-use crate::clocks::{Clock, Clocks, EXCHANGE_TYPE, StreamClock};
+use crate::clocks::{Clock, Clocks, EXCHANGE_TYPE, StreamClock, clock_element};
 use crate::{Recording, Synchronizer};
 
 /// Offsets beyond this were not measured, whatever the clocks: they have no digits left.
@@ -23,7 +23,7 @@ pub(super) fn find(recording: &Recording, clocks: &Clocks, out: &mut Vec<Finding
     for (index, stream) in streams.iter().enumerate() {
         let has_exchanges = clocks.of(index).is_some_and(|clock| !clock.history.exchanges.is_empty());
         offsets(stream, has_exchanges, out);
-        let names_clock = stream.info.desc.child("clock").is_some() && stream.info.kind != EXCHANGE_TYPE;
+        let names_clock = clock_element(stream).is_some() && stream.info.kind != EXCHANGE_TYPE;
         let unknown = clocks.of_stream.get(index) == Some(&StreamClock::Unknown);
         let empty = clocks.of(index).is_some_and(|clock| clock.history.is_empty());
         // Of other programs' streams without any offset nobody can say whose clock stamps them.

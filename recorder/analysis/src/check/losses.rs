@@ -1,5 +1,6 @@
 //! What the recorder itself says is missing: losses it counted, sources it should have recorded.
 
+use lockstep_xdf::part::recorders_part;
 use lockstep_xdf::{Columns, Element, LoadError, ScannedStream, Selection};
 
 use super::rules;
@@ -38,7 +39,7 @@ pub fn configured_sources(recording: &Recording) -> Vec<ConfiguredSource> {
 
 /// The source of a stream, by its header.
 pub fn source_of(stream: &ScannedStream) -> Option<&str> {
-    stream.info.desc.text_at("acquisition/source").map(str::trim)
+    recorders_part(&stream.info.desc).text_at("acquisition/source").map(str::trim)
 }
 
 pub(super) fn find(

@@ -1,13 +1,14 @@
 //! A synchronized XDF file: stamps that are right for any tool, and no clock offsets for it to apply.
 //!
 //! Values are the same bytes, headers are kept. Of the header only what would make a reader correct
-//! the stamps again is moved: `desc/clock` and an `offset_mean` that was subtracted go into
+//! the stamps again is moved: the recorder's `clock` and an `offset_mean` that was subtracted go into
 //! `desc/lockstep_synchronized`, where it is also noted what was done.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use lockstep_xdf::part::recorders_part_mut;
 use lockstep_xdf::{
     ChannelFormat, Columns, Element, EncodeError, SampleBlock, SampleEncoder, ScannedStream, StreamFooter,
     encode,
@@ -18,7 +19,7 @@ use super::job::Job;
 use super::metadata::Metadata;
 use super::output::OutputFile;
 use super::{ExportError, Exported, names};
-use crate::clocks::SYNCHRONIZED_NOTE;
+use crate::clocks::{CLOCK, SYNCHRONIZED_NOTE};
 use crate::{StreamClock, Timing};
 
 /// Samples of about this many bytes become one chunk.
@@ -100,8 +101,9 @@ pub(crate) fn header(timing: &Timing<'_>) -> Element {
         let mut note = note;
         if scanned.info.kind != crate::clocks::EXCHANGE_TYPE {
             // A reader that knows it would correct the stamps again.
-            let (clocks, rest) = desc.children.drain(..).partition(|child| child.name == "clock");
-            desc.children = rest;
+            let part = recorders_part_mut(desc);
+            let (clocks, rest) = part.children.drain(..).partition(|child| child.name == CLOCK);
+            part.children = rest;
             note.children.extend::<Vec<Element>>(clocks);
         }
         if timing.offset_mean_applied_s != 0.0

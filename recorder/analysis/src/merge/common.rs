@@ -5,7 +5,7 @@ use lockstep_xdf::{Blocks, LoadError, ScannedStream, Selection};
 
 use super::Via;
 use super::bridge::Link;
-use crate::clocks::{EXCHANGE_TYPE, holds_exchanges, read_exchanges, reading};
+use crate::clocks::{EXCHANGE_TYPE, clock_text, holds_exchanges, read_exchanges, reading};
 use crate::{Recording, StreamClock, Synchronizer, Timing};
 
 /// Name under which Lockstep records its exchanges with an NTP server.
@@ -54,10 +54,10 @@ impl Master {
         for (index, stream) in recording.scan.streams.iter().enumerate() {
             let desc = &stream.info.desc;
             let text = |path: &str| desc.text_at(path).map(str::trim).filter(|text| !text.is_empty());
-            if !holds_exchanges(stream) || text("clock/domain") != Some("unix") {
+            if !holds_exchanges(stream) || clock_text(stream, "domain") != Some("unix") {
                 continue;
             }
-            let name = text("clock/name").unwrap_or(&stream.info.name).to_owned();
+            let name = clock_text(stream, "name").unwrap_or(&stream.info.name).to_owned();
             let (exchanges, _) = read_exchanges(recording, index)?;
             if exchanges.is_empty() {
                 continue;

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use lockstep_xdf::Element;
+use lockstep_xdf::part::RECORDERS_PART;
 
 use super::common::Input;
 use super::{MergeError, Merged, MergedFile, MergedStream, Related, failed, stream_errors};
@@ -97,9 +98,10 @@ fn annotated(mut info: Element, about: Element, foreign: bool) -> Element {
         FOREIGN_EXCHANGE_TYPE.clone_into(&mut kind.text);
     }
     if let Some(desc) = info.child_mut("desc") {
-        match desc.child_mut("lockstep") {
+        // The last is the recorder's; one before it came with the stream.
+        match desc.children.iter_mut().rfind(|child| child.name == RECORDERS_PART) {
             Some(lockstep) => lockstep.push_child(about),
-            None => desc.push_child(Element::new("lockstep").with_child(about)),
+            None => desc.push_child(Element::new(RECORDERS_PART).with_child(about)),
         }
     }
     info

@@ -1,10 +1,10 @@
 //! The clocks of a recording, those that stamp no stream included, and what was measured of them.
 
-use lockstep_clock::{Exchange, History, Measurement, Reading, Stamp, measure};
-use lockstep_xdf::{Columns, LoadError, ScannedStream, Selection};
+use lockstep_clock::{Exchange, History, Measurement, Reading, measure};
+use lockstep_xdf::LoadError;
 
 use crate::Recording;
-use crate::clocks::{Clocks, holds_exchanges};
+use crate::clocks::{Clocks, clock_text, holds_exchanges, read_exchanges, reading};
 
 /// Exchanges that leave within this time of one another are one burst ...
 const BURST_GAP_S: f64 = 0.5;
@@ -69,12 +69,9 @@ pub fn measured_clocks(recording: &Recording, clocks: &Clocks) -> Result<Vec<Mea
         if known || !holds_exchanges(stream) {
             continue;
         }
-        let text = |name: &str| text_of(stream, name);
-        let history = History {
-            exchanges: exchanges(recording, index)?,
-            reading: reading(stream),
-            ..History::default()
-        };
+        let text = |name: &str| clock_text(stream, name).map(str::to_owned);
+        let (exchanges, _) = read_exchanges(recording, index)?;
+        let history = History { exchanges, reading: reading(stream), ..History::default() };
         list.push(MeasuredClock {
             name: text("name").unwrap_or_else(|| stream.info.name.clone()),
             domain: text("domain"),
@@ -82,32 +79,6 @@ pub fn measured_clocks(recording: &Recording, clocks: &Clocks) -> Result<Vec<Mea
             streams: Vec::new(),
             history,
         });
-    }
-    Ok(list)
-}
-
-fn text_of(stream: &ScannedStream, name: &str) -> Option<String> {
-    let text = stream.info.desc.child("clock")?.text_at(name)?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn reading(stream: &ScannedStream) -> Reading {
-    let resolution_s = text_of(stream, "resolution_s").and_then(|text| text.parse::<f64>().ok());
-    Reading {
-        resolution_s: resolution_s.filter(|s| s.is_finite() && *s >= 0.0).unwrap_or(0.0),
-        stamp: if text_of(stream, "stamp").as_deref() == Some("floor") { Stamp::Floor } else { Stamp::Exact },
-    }
-}
-
-fn exchanges(recording: &Recording, stream: usize) -> Result<Vec<Exchange>, LoadError> {
-    let mut list = Vec::new();
-    let mut blocks = recording.scan.blocks(recording.source(), stream, Selection::default());
-    while let Some(block) = blocks.next_block()? {
-        let Columns::Double64(columns) = &block.data.values else { continue };
-        if let [t0, t1, t2, t3] = columns.as_slice() {
-            let stamps = t0.iter().zip(t1).zip(t2.iter().zip(t3));
-            list.extend(stamps.map(|((&t0_s, &t1_s), (&t2_s, &t3_s))| Exchange { t0_s, t1_s, t2_s, t3_s }));
-        }
     }
     Ok(list)
 }
