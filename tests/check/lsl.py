@@ -2,8 +2,8 @@
 
 Values and raw stamps bit for bit, the header with all its elements, clock offsets only while there was an outlet.
 With `--partial`, samples may be missing where a life of an outlet begins and ends, never within. With `--offset`,
-each stream has offsets, and they are true within `--bound`. `--foreign`: the file is another recorder's, of
-which no more is asked. What was found is printed as JSON.
+each stream has offsets, and they are true within `--bound`. `--foreign`: the file is another recorder's, whose
+footers and offsets are not judged; false offsets are counted. What was found is printed as JSON.
 """
 
 import argparse
@@ -28,15 +28,19 @@ LATE_S = 0.05
 BLOCK = 1 << 16
 
 
+# Stream and number of samples stand in the first bytes of a chunk of samples.
+SAMPLES_HEAD = 13
+
+
 def chunks(file):
-    """Tag and content of each chunk but samples, whose content is None."""
+    """Tag and content of each chunk; of samples only the head."""
     expect(file.read(4) == b"XDF:", "this is no XDF file")
     while size_of_length := file.read(1):
-        length = int.from_bytes(file.read(size_of_length[0]), "little")
+        left = int.from_bytes(file.read(size_of_length[0]), "little") - 2
         (tag,) = struct.unpack("<H", file.read(2))
-        if tag == 3:
-            file.seek(length - 2, 1)
-        yield tag, None if tag == 3 else file.read(length - 2)
+        read = min(left, SAMPLES_HEAD) if tag == 3 else left
+        yield tag, file.read(read)
+        file.seek(left - read, 1)
 
 
 def headers(path):
@@ -109,10 +113,10 @@ class Life:
         expect(same, f"{stream.name}: values differ in the {count} samples from {at} on (number {first})")
 
     def missing(self):
-        """Samples that are not in the file: before the first that is, and after the last."""
+        """Samples that are not in the file, before the first that is and after the last; and those that are."""
         if self.first is None:
-            return self.count, 0
-        return self.first, self.count - 1 - self.last
+            return self.count, 0, 0
+        return self.first, self.count - 1 - self.last, self.last + 1 - self.first
 
 
 def check_samples(stream, lives, partial):
@@ -120,7 +124,8 @@ def check_samples(stream, lives, partial):
     at = 0
     for life in lives:
         at = life.find(stream, at)
-        expect(partial or sum(life.missing()) == 0, f"{stream.name}: missing before and after: {life.missing()}")
+        before, after, _ = life.missing()
+        expect(partial or before + after == 0, f"{stream.name}: {before} missing at the begin, {after} at the end")
     stamps = stream.stamps[at : at + 2]
     expect(at == len(stream.stamps), f"{stream.name}: sample {at} of {len(stream.stamps)} was not sent then: {stamps}")
 
@@ -139,9 +144,9 @@ def false_offsets(stream, lives, offset_s, bound_s):
 
 def check_stream(stream, header, lives, arguments):
     """One stream; gives what is to be told of it."""
+    false = false_offsets(stream, [life.truth for life in lives], arguments.offset, arguments.bound)
     if not arguments.foreign:
         check_footer(stream)
-        false = false_offsets(stream, [life.truth for life in lives], arguments.offset, arguments.bound)
         expect(not false, f"{stream.name}: clock offsets that nobody measured: {false[:5]}")
         expect(arguments.offset is None or len(stream.offset_times), f"{stream.name}: no clock offset")
     check_header(stream.name, header, next(life.truth for life in lives if life.truth["uid"] == header.findtext("uid")))
@@ -152,6 +157,7 @@ def check_stream(stream, header, lives, arguments):
         "samples": len(stream.stamps),
         "missing": [life.missing() for life in lives],
         "offsets": len(stream.offset_times),
+        "false_offsets": len(false),
     }
 
 
@@ -172,6 +178,8 @@ def main():
     parser.add_argument("--offset", type=float, help="seconds to add to true stamps")
     parser.add_argument("--bound", type=float, default=0.002, help="seconds")
     parser.add_argument("--unselected", nargs="*", default=[], help="names of streams that must not be there")
+    parser.add_argument("--absent", action="store_true", help="streams may be missing altogether")
+    parser.add_argument("--also", nargs="*", default=[], help="names of streams that may be there without a truth")
     arguments = parser.parse_args()
     raw, _ = pyxdf.load_xdf(arguments.file, synchronize_clocks=False, dejitter_timestamps=False)
     trees = headers(arguments.file)
@@ -185,10 +193,13 @@ def main():
         if name in arguments.unselected:
             expect(not mine, f"{name} is in the file {len(mine)} times, and was not selected")
             continue
+        if not mine and arguments.absent:
+            continue
         expect(len(mine) == 1, f"{name} is in the file {len(mine)} times")
         told.append(check_stream(streams[mine[0]], trees[mine[0]], [Life(life) for life in lives], arguments))
         del of_lsl[mine[0]]
-    expect(not of_lsl, f"streams that nobody sent: {[trees[sid].findtext('name') for sid in of_lsl]}")
+    left = {trees[sid].findtext("name") for sid in of_lsl}.difference(arguments.also)
+    expect(not left, f"streams that nobody sent: {left}")
     print(json.dumps({"streams": told, "samples": sum(stream["samples"] for stream in told)}))
 
 
