@@ -29,7 +29,7 @@ class Run:
     """What holds for all streams."""
 
     duration_s: float = 6.0
-    # Wait so long for a reader of every outlet before the first push.
+    # Wait so long for a reader of every outlet before the first push, and fail without.
     wait_for_consumers_s: float = 0.0
     # Then wait so long.
     delay_s: float = 0.0
@@ -149,11 +149,8 @@ class Program:
         """From the first outlet to the end."""
         early = {id(spec): self.create(spec) for spec in self.specs if spec.lives[0][0] == 0}
         say("ready")
-        deadline_s = pylsl.local_clock() + self.run.wait_for_consumers_s
-        for outlet in early.values():
-            left_s = deadline_s - pylsl.local_clock()
-            if left_s > 0 and not outlet.outlet.wait_for_consumers(left_s):
-                sys.exit(f"lsl_outlets.py: nobody reads {outlet.spec.name}")
+        if self.run.wait_for_consumers_s > 0:
+            self.wait_for_consumers(early.values())
         self.stopped.wait(self.run.delay_s)
         begin_s = pylsl.local_clock()
         say("begins")
@@ -162,6 +159,13 @@ class Program:
         if self.run.die_after_s is not None:
             os.kill(os.getpid(), signal.SIGKILL)
         self.stopped.wait(self.run.linger_s)
+
+    def wait_for_consumers(self, outlets):
+        deadline_s = pylsl.local_clock() + self.run.wait_for_consumers_s
+        for outlet in outlets:
+            left_s = max(0.0, deadline_s - pylsl.local_clock())
+            if not outlet.spec.unread and not outlet.outlet.wait_for_consumers(left_s):
+                sys.exit(f"lsl_outlets.py: nobody reads {outlet.spec.name}")
 
     def push_all(self, begin_s: float, early: dict[int, Outlet]):
         """Push what is due until the time is over; make and end outlets as their lives say."""

@@ -39,6 +39,8 @@ class Spec:
     irregular: bool = False
     # Never sends a sample.
     silent: bool = False
+    # Nobody is waited for to read it.
+    unread: bool = False
     # Strings: short and different ones, or (wild) empty, long, and full of special characters.
     wild: bool = False
     seed: int = 0
