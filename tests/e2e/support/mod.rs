@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod dir;
+mod lsl;
 mod plugins;
 mod process;
 mod python;
@@ -20,9 +21,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use dir::TestDir;
+pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, other_clock};
 pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
-pub use python::check;
+pub use python::{check, python};
 pub use recorder::{Recorder, Recording};
 pub use simulator::{Running, Simulator, config_for, free_ports, record_all};
 

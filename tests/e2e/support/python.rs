@@ -24,14 +24,19 @@ fn interpreter() -> PathBuf {
     venv
 }
 
+/// A program in Python of this repository, with its path below the top.
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    // No __pycache__ in the sources, nothing from the user's own packages.
+    command.args(["-B", "-s"]).arg(super::repository().join(script));
+    command
+}
+
 /// Run `tests/check/NAME.py`; the test fails with what it says when it is not satisfied.
 #[track_caller]
 pub fn check<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> String {
-    let script = super::repository().join("tests/check").join(name).with_extension("py");
-    let mut command = Command::new(interpreter());
-    // No __pycache__ in the sources, nothing from the user's own packages.
-    command.args(["-B", "-s"]).arg(script).args(arguments);
-    let finished = Process::start(&mut command).wait(2 * super::PATIENCE);
+    let mut command = python(&format!("tests/check/{name}.py"));
+    let finished = Process::start(command.args(arguments)).wait(2 * super::PATIENCE);
     print!("{}", finished.stdout);
     finished.expect_code(0).stdout
 }
