@@ -101,7 +101,7 @@ class Net:
 
     def peer(self, script: str, *arguments, before: tuple = ()) -> "Peer":
         command = [*before, sys.executable, "-B", PEERS / script, *arguments]
-        return Peer(command, self.environment)
+        return Peer(command, self.environment, self.folder / "peers.log")
 
     def outlets(self, truth: str, spec: dict, before: tuple = ()) -> "Peer":
         """Outlets, when they exist; their truth will be in the file `truth`."""
@@ -111,18 +111,21 @@ class Net:
 
 
 class Peer:
-    """A program that sends. What it says is read line by line."""
+    """A program that sends. What it says is read line by line; what it complains of is in the log."""
 
-    def __init__(self, command: list, environment: dict):
-        self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, command: list, environment: dict, log: Path):
+        self.log = log
+        with open(log, "ab") as complaints:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, text=True
+            )
 
     def wait_for(self, word: str):
         for line in self.process.stdout:
             if line.startswith(word):
                 return
-        sys.exit(f"{self.process.args}: ended before it said {word!r}")
+        complaints = self.log.read_text(encoding="utf-8", errors="replace")
+        sys.exit(f"{self.process.args}: ended before it said {word!r}\n{complaints[-2000:]}")
 
     def end(self):
         self.process.terminate()
