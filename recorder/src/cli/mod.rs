@@ -13,6 +13,7 @@ mod merge;
 mod plugins;
 mod record;
 pub mod simulate;
+mod streams;
 mod validate;
 
 use std::process::ExitCode;
@@ -65,6 +66,9 @@ enum Command {
     /// List the plugins, or explain one and its options
     #[command(after_help = EXIT_CODES)]
     Plugins(plugins::PluginsArgs),
+    /// List the LSL streams on the network, with the clocks of their machines
+    #[command(after_help = EXIT_CODES)]
+    Streams(streams::StreamsArgs),
     /// Simulate a device, to rehearse without hardware
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Plugins(args) => plugins::run(&args),
+        Command::Streams(args) => streams::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
