@@ -21,10 +21,11 @@ mod clock;
 mod disk;
 mod library;
 mod signal;
+mod stop;
 mod udp;
 
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s, seconds};
 pub use disk::free_bytes;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
-pub use signal::StopSignals;
+pub use stop::StopSignals;
 pub use udp::{Datagram, UdpOptions, UdpReceiver};
