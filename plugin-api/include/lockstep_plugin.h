@@ -86,7 +86,8 @@ typedef int32_t lks_status;
 
 /* States of a source, shown to the operator and written into the file. */
 #define LKS_STATE_IDLE 0u       /* not started */
-#define LKS_STATE_CONNECTING 1u /* looking for the device, or waiting for its first data */
+#define LKS_STATE_CONNECTING 1u /* looking for the device, or waiting for its first data: as a state of the
+                                   source, a recording that requires it does not begin */
 #define LKS_STATE_STREAMING 2u  /* data arrive */
 #define LKS_STATE_DEGRADED 3u   /* data arrive, but something is wrong: say what in the reason */
 #define LKS_STATE_LOST 4u       /* the device is gone; the plugin keeps trying */

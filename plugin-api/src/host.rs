@@ -36,7 +36,8 @@ pub enum LogLevel {
 /// State of a source or stream, shown to the operator and written into the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Looking for the device, or waiting for its first data.
+    /// Looking for the device, or waiting for its first data: a recording that requires a source in
+    /// this state does not begin.
     Connecting,
     /// Data arrive.
     Streaming,

@@ -24,6 +24,8 @@ from lsl_rule import Rule, Spec  # noqa: E402
 FILLED_IN = ("v4address", "v6address")
 # An exchange on its way when an outlet ends may still be answered.
 LATE_S = 0.05
+# Streams that the recorder adds of its own.
+OWN_TYPES = ("RecorderEvents", "ClockExchange")
 # Samples compared at a time.
 BLOCK = 1 << 16
 
@@ -142,9 +144,9 @@ def false_offsets(stream, lives, offset_s, bound_s):
     return found
 
 
-def check_stream(stream, header, lives, arguments):
-    """One stream; gives what is to be told of it."""
-    false = false_offsets(stream, [life.truth for life in lives], arguments.offset, arguments.bound)
+def check_stream(stream, header, lives, on_clock, arguments):
+    """One stream, whose clock could be asked while one of `on_clock` lived; gives what is to be told of it."""
+    false = false_offsets(stream, on_clock, arguments.offset, arguments.bound)
     if not arguments.foreign:
         check_footer(stream)
         expect(not false, f"{stream.name}: clock offsets that nobody measured: {false[:5]}")
@@ -184,10 +186,10 @@ def main():
     raw, _ = pyxdf.load_xdf(arguments.file, synchronize_clocks=False, dejitter_timestamps=False)
     trees = headers(arguments.file)
     streams = {stream["info"]["stream_id"]: Stream(stream) for stream in raw}
-    # What the recorder adds of its own has no uid.
-    of_lsl = {sid: tree.findtext("uid") for sid, tree in trees.items() if tree.findtext("uid")}
+    of_lsl = {sid: tree.findtext("uid") for sid, tree in trees.items() if tree.findtext("type") not in OWN_TYPES}
     told = []
-    for lives in grouped(json.loads(path.read_text(encoding="utf-8")) for path in arguments.truths):
+    groups = grouped(json.loads(path.read_text(encoding="utf-8")) for path in arguments.truths)
+    for lives in groups:
         name, uids = lives[0]["spec"]["name"], {life["uid"] for life in lives}
         mine = [sid for sid, uid in of_lsl.items() if uid in uids]
         if name in arguments.unselected:
@@ -196,7 +198,9 @@ def main():
         if not mine and arguments.absent:
             continue
         expect(len(mine) == 1, f"{name} is in the file {len(mine)} times")
-        told.append(check_stream(streams[mine[0]], trees[mine[0]], [Life(life) for life in lives], arguments))
+        # Outlets of one machine have one clock, so what one of them answers is true of all. Others ask each.
+        on_clock = lives if arguments.foreign else [life for group in groups for life in group]
+        told.append(check_stream(streams[mine[0]], trees[mine[0]], [Life(life) for life in lives], on_clock, arguments))
         del of_lsl[mine[0]]
     left = {trees[sid].findtext("name") for sid in of_lsl}.difference(arguments.also)
     expect(not left, f"streams that nobody sent: {left}")

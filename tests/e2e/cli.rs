@@ -48,6 +48,8 @@ fn wrong_usage_has_exit_code_2() {
         &["nonsense"][..],
         &[],
         &["record"],
+        &["record", "--lsl", " "],
+        &["record", "--lsl"],
         &["record", "a.toml", "--duration", "-1"],
         &["record", "a.toml", "--duration", "soon"],
         &["info", "nowhere.xdf"],
@@ -59,6 +61,28 @@ fn wrong_usage_has_exit_code_2() {
         assert_no_panic(&finished);
         assert!(!finished.stderr.is_empty(), "{finished}");
     }
+}
+
+#[test]
+fn a_recording_without_a_configuration_is_told_what_is_wrong_as_one_with_it() {
+    let dir = TestDir::new();
+    let refused = |arguments: &[&str], texts: &[&str]| {
+        let mut command = lockstep(["record", "--lsl", "type='EEG'"]);
+        command.args(arguments).current_dir(&*dir);
+        let finished =
+            Process::start(&mut command).wait(support::PATIENCE).expect_code(2).expect_stderr(texts);
+        assert_no_panic(&finished);
+    };
+    refused(&["--set", "clock.probes=many"], &["must be an integer from 1 to 64"]);
+    refused(&["--set", "experiment.participant=a/b"], &["participant"]);
+    refused(
+        &["--set", "source.lsl.required=false"],
+        &["there is no source named \"lsl\"", "did you mean `LSL`?"],
+    );
+    refused(&["--set", "source.LSL.plugin=nonesuch"], &["there is no plugin \"nonesuch\""]);
+    dir.write("wrong.toml", "[experiment]\nname = x\n");
+    refused(&["wrong.toml"], &["wrong.toml:2:8"]);
+    refused(&["nowhere.toml"], &["there is no file nowhere.toml"]);
 }
 
 #[test]

@@ -113,6 +113,32 @@ fn the_end_of_input_stops_by_itself() {
 }
 
 #[test]
+fn with_stop_on_stdin_a_line_or_its_end_stops_and_otherwise_neither() {
+    use std::io::Write as _;
+    let _alone = alone();
+    let config = "[experiment]\nname = \"stdin\"\n[[source]]\nname = \"it\"\nplugin = \"faulty\"\n";
+    for (typed, said) in [(Some("\n"), "Enter (standard input)"), (None, "the end of standard input")] {
+        let dir = TestDir::in_memory();
+        let (stdin, mut typing) = std::io::pipe().expect("a pipe");
+        let recorder = Recorder::start_reading(&dir, config, stdin.into(), &["--stop-on-stdin"]);
+        recorder.wait_until_recording();
+        let _kept_open = typed.map(|typed| {
+            typing.write_all(typed.as_bytes()).expect("typed");
+            typing.try_clone().expect("kept open")
+        });
+        drop(typing);
+        let recording = recorder.wait();
+        recording.expect_code(0);
+        assert_eq!(recording.verdict()["ended_by"], said);
+        assert_closed_cleanly(&recording.info());
+    }
+    // Nobody types into a recorder that runs without a terminal.
+    let dir = TestDir::in_memory();
+    let recorder = Recorder::start_with(&dir, config, &["--duration=1"]);
+    assert_eq!(recorder.wait().verdict()["ended_by"], "the duration of 1 s is over");
+}
+
+#[test]
 fn a_device_that_answers_no_exchanges_does_not_hold_up_the_stop() {
     let _alone = alone();
     let dir = TestDir::in_memory();

@@ -9,6 +9,14 @@ const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// Longest text of one channel of the pattern, with its length.
 const PATTERN_TEXT_BYTES: usize = 24;
 
+/// What can be shown of an answer.
+const SHOWN_CHARS: usize = 40;
+
+/// What of an answer can be shown to people.
+fn readable(line: &str) -> String {
+    line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '.' }).take(SHOWN_CHARS).collect()
+}
+
 /// A feed that is being opened.
 pub struct Handshake {
     client: FeedClient,
@@ -49,6 +57,9 @@ impl Handshake {
             match self.client.on_headers(&self.received) {
                 Ok(used) => drop(self.received.drain(..used)),
                 Err(AnswerError::Incomplete) => return self.too_long(MAX_ANSWER_BYTES),
+                Err(AnswerError::MalformedStatusLine(line)) => {
+                    return Err(format!("it answers {:?}, which is not LSL", readable(&line)));
+                }
                 Err(error) => return Err(error.to_string()),
             }
             self.answered = true;
@@ -124,7 +135,10 @@ mod tests {
         let refused =
             |bytes: &[u8]| Handshake::new(&two_channels(), "me").0.receive(bytes).expect_err("refused");
         assert!(refused(b"LSL/110 404 Not found\r\n\r\n").contains("404"));
-        assert!(refused(b"HTTP/1.1 200 OK\r\n\r\n").contains("malformed"));
+        assert_eq!(
+            refused(b"HTTP/1.1 \xff200 OK\r\n\r\n"),
+            "it answers \"HTTP/1.1 .200 OK.\", which is not LSL"
+        );
         let old = b"LSL/100 200 OK\r\nUID: uid-x\r\nData-Protocol-Version: 100\r\n\r\n";
         assert!(refused(old).contains("1.10"), "{}", refused(old));
         assert!(refused(&[b'x'; MAX_ANSWER_BYTES + 1]).contains("still no sample"));

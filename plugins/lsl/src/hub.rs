@@ -271,7 +271,9 @@ impl Hub {
         }
         let clock = self.clocks.of(&entry.outlet, looked)?;
         let Some(shared) = self.clocks.get(clock) else { return Ok(()) };
-        let stream = match slot::add_stream(self.host, entry, &description.inside, &shared.handle()) {
+        let is_required = self.registry.is_required(entry);
+        let header = &description.inside;
+        let stream = match slot::add_stream(self.host, entry, is_required, header, &shared.handle()) {
             Ok(stream) => stream,
             Err(Error::NotRunning) => return Err(Error::NotRunning),
             Err(error) => {
@@ -333,6 +335,7 @@ impl Hub {
                         self.lose(number, "its outlet does not answer")?;
                     }
                 }
+                Link::Open { stage: Stage::Streaming(_), .. } => slot.expect_samples(self.host, entry),
                 _ => {}
             }
         }

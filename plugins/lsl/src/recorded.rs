@@ -20,6 +20,8 @@ pub struct Recorded {
     /// The outlet its samples come from.
     uid: String,
     no_text: bool,
+    /// Whether a sample ever came.
+    pub has_samples: bool,
 }
 
 impl Recorded {
@@ -34,6 +36,7 @@ impl Recorded {
             lost: None,
             uid: uid.to_owned(),
             no_text: false,
+            has_samples: false,
         }
     }
 
@@ -132,6 +135,7 @@ impl Recorded {
         if count == 0 {
             return Ok(());
         }
+        self.has_samples = true;
         if self.stream.format() == Format::String && !self.no_text {
             self.no_text = self.batch.texts().any(|text| std::str::from_utf8(text).is_err());
             if self.no_text {

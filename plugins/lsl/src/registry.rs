@@ -129,6 +129,11 @@ impl Registry {
         self.selections.iter().enumerate().filter(|(n, s)| s.required && !has(*n)).map(|(_, s)| s).collect()
     }
 
+    /// Whether a required selection has chosen `entry`.
+    pub fn is_required(&self, entry: &Entry) -> bool {
+        entry.selections.iter().any(|&number| self.selections.get(number).is_some_and(|s| s.required))
+    }
+
     /// What is on the network, in words.
     pub fn on_the_network(&self) -> String {
         if !self.asked {

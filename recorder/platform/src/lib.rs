@@ -22,11 +22,12 @@ mod disk;
 mod host;
 mod library;
 mod signal;
+mod stop;
 mod udp;
 
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s, seconds};
 pub use disk::free_bytes;
 pub use host::hostname;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
-pub use signal::StopSignals;
+pub use stop::StopSignals;
 pub use udp::{Datagram, UdpOptions, UdpReceiver};

@@ -1,4 +1,4 @@
-//! Being asked to stop, by the user or the system.
+//! Signals of the system that ask to stop.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use tokio::signal::windows;
 /// terminal or console.
 #[cfg(unix)]
 #[derive(Debug)]
-pub struct StopSignals {
+pub(crate) struct SystemSignals {
     interrupt: Signal,
     terminate: Signal,
     /// `None` when the process was told to ignore it (`nohup`).
@@ -19,7 +19,7 @@ pub struct StopSignals {
 }
 
 #[cfg(unix)]
-impl StopSignals {
+impl SystemSignals {
     /// Listens from now on.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl StopSignals {
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // A file that reaches the limit of the process (ulimit -f) must be a failed write, which can
         // be told and leaves what was recorded whole, not the end of the process.
         drop(signal(SignalKind::from_raw(nix::libc::SIGXFSZ))?);
@@ -40,7 +40,7 @@ impl StopSignals {
     }
 
     /// The next request to stop, in words. Dropping the future loses none.
-    pub async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         let hang_up = async {
             match &mut self.hang_up {
                 Some(signal) => signal.recv().await,
@@ -72,7 +72,7 @@ fn is_ignored(signal: i32) -> bool {
 /// a logoff, a shutdown.
 #[cfg(windows)]
 #[derive(Debug)]
-pub struct StopSignals {
+pub(crate) struct SystemSignals {
     interrupt: windows::CtrlC,
     pause: windows::CtrlBreak,
     close: windows::CtrlClose,
@@ -81,7 +81,7 @@ pub struct StopSignals {
 }
 
 #[cfg(windows)]
-impl StopSignals {
+impl SystemSignals {
     /// Listens from now on.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl StopSignals {
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: windows::ctrl_c()?,
             pause: windows::ctrl_break()?,
@@ -100,7 +100,7 @@ impl StopSignals {
     }
 
     /// The next request to stop, in words. Dropping the future loses none.
-    pub async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.pause.recv() => "Ctrl-Break",
@@ -121,7 +121,7 @@ mod tests {
     fn every_request_to_end_is_told_one_after_the_other() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut signals = StopSignals::new().expect("signals");
+            let mut signals = SystemSignals::new().expect("signals");
             for (signal, text) in [
                 (Signal::SIGINT, "SIGINT"),
                 (Signal::SIGINT, "SIGINT"),

@@ -38,7 +38,7 @@ pub fn run(args: &DemoArgs) -> Result<u8, Failure> {
         "clock.interval_s=2".to_owned(),
     ];
     let loaded = config::parse(&demo.config_toml, "the demo's configuration", &overrides)?;
-    let verdict = record(&loaded, &search, args.output.as_deref(), Display::choose(false))?;
+    let verdict = record(&loaded, &search, args.output.as_deref(), Display::choose(false), false)?;
     if verdict.bytes == 0 || verdict.duration_s < crate::rehearsal::DEMO_DURATION.as_secs_f64() {
         print_out("\n  stopped early: what was sent and what was recorded cannot be compared");
         return Ok(verdict.outcome.exit_code());

@@ -47,17 +47,40 @@ impl PluginArgs {
 /// closed with its footers. Nothing is ever overwritten.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
+    /// The experiment's configuration, a TOML file; not needed with --lsl
+    #[arg(required_unless_present = "lsl")]
+    pub config: Option<PathBuf>,
+    /// Record the streams on the network that this LSL predicate matches, as "type='EEG'"
+    /// ("true()" is every stream); may be repeated. Beside a configuration it is a source more
+    #[arg(long, value_name = "PREDICATE", value_parser = predicate)]
+    pub lsl: Vec<String>,
+    /// Override a value of the configuration, as `experiment.participant=P012` or
+    /// `source.NAME.options.listen="127.0.0.1:5005"`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub plugins: PluginArgs,
     /// Stop after this many seconds
     #[arg(long, value_name = "S", value_parser = positive_seconds)]
     pub duration: Option<f64>,
     /// Record into this file instead of the one the configuration names
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Stop when a line or the end comes on standard input, too: on Enter, or from a script
+    #[arg(long)]
+    pub stop_on_stdin: bool,
     /// Status and verdict as JSON, one object a line, on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+fn predicate(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "it is blank; a predicate is for example type='EEG', and true() is every stream".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
@@ -69,21 +92,24 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
 
 /// Run it.
 pub fn run(args: &RecordArgs) -> Result<u8, Failure> {
-    let mut loaded = config::load(&args.config.config, &args.config.overrides)?;
+    let mut loaded = config::load_with_lsl(args.config.as_deref(), &args.lsl, &args.overrides)?;
     if let Some(duration_s) = args.duration {
         loaded.config.recording.duration_s = Some(duration_s);
     }
     let display = Display::choose(args.json);
-    let verdict = record(&loaded, &args.config.plugins.search(), args.output.as_deref(), display)?;
+    let (search, output) = (args.plugins.search(), args.output.as_deref());
+    let verdict = record(&loaded, &search, output, display, args.stop_on_stdin)?;
     Ok(verdict.outcome.exit_code())
 }
 
-/// Record what `loaded` says into `output`, or into the file it names.
+/// Record what `loaded` says into `output`, or into the file it names, until a signal says to stop, with
+/// `stop_on_stdin` standard input does, or it ends by itself.
 pub fn record(
     loaded: &Loaded,
     search: &PluginSearch,
     output: Option<&Path>,
     display: Display,
+    stop_on_stdin: bool,
 ) -> Result<Verdict, Failure> {
     let mut config = loaded.config.clone();
     let path = match output {
@@ -101,6 +127,9 @@ pub fn record(
     runtime.block_on(async {
         // Listened for before anything is begun, so that no signal kills a recording half-way.
         let mut signals = StopSignals::new()?;
+        if stop_on_stdin {
+            signals.listen_to_stdin()?;
+        }
         let mut screen = Screen::start(display, prepared.notices.clone())?;
         let session =
             Session::start(prepared, &config, &path).map_err(|e| start_failure(e, loaded, output))?;

@@ -31,8 +31,9 @@ pub struct StreamsArgs {
 pub fn run(args: &StreamsArgs) -> Result<u8, Failure> {
     let wait = Duration::try_from_secs_f64(args.wait.min(3600.0)).unwrap_or_default();
     let predicate = args.predicate.as_deref().unwrap_or_default();
-    let streams = survey(predicate, wait)
-        .map_err(|e| Failure::other(format!("cannot ask the network: {e}"), "check the network of this machine"))?;
+    let streams = survey(predicate, wait).map_err(|e| {
+        Failure::other(format!("cannot ask the network: {e}"), "check the network of this machine")
+    })?;
     if args.json {
         let all: Vec<_> = streams.iter().map(as_json).collect();
         print_out(&json!({"streams": all}).to_string());

@@ -32,10 +32,16 @@ pub struct Loaded {
 /// # Errors
 /// The file cannot be read, or anything in it is wrong: every error that was found.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, ConfigError> {
+    let (name, text) = read_text(path)?;
+    parse(&text, &name, overrides)
+}
+
+/// What errors call the file at `path`, and its text.
+pub(super) fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
     let name = path.display().to_string();
     let bytes = fs::read(path).map_err(|error| unreadable(path, &name, &error))?;
     let text = decode(bytes, &name)?;
-    parse(&text, &name, overrides)
+    Ok((name, text))
 }
 
 /// Checks a configuration text; `file_name` is what errors call it.

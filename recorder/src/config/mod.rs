@@ -10,6 +10,7 @@ mod error;
 mod explain;
 pub mod filename;
 mod load;
+mod lsl;
 mod options;
 mod overrides;
 mod path;
@@ -26,6 +27,7 @@ mod tests;
 pub use error::{ConfigError, Diagnostic};
 pub use filename::{FilenameError, Target};
 pub use load::{Loaded, load, parse};
+pub use lsl::load_with_lsl;
 pub use options::{OptionDoc, check_options, describe_options};
 pub use path::{ConfigPath, Segment};
 pub use schema::{

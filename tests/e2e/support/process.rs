@@ -103,8 +103,14 @@ impl Process {
     /// Start `command`.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// The same, with this as its standard input.
+    #[track_caller]
+    pub fn start_reading(command: &mut Command, stdin: Stdio) -> Self {
         let shown = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
         let (stdout, stderr) = (Arc::<Lines>::default(), Arc::<Lines>::default());
         let readers = vec![

@@ -1,7 +1,7 @@
 //! `lockstep record --json`, watched.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -49,6 +49,15 @@ impl Recorder {
         let mut command = super::lockstep(["record".as_ref(), config.as_os_str()]);
         command.arg("--json").arg("--output").arg(file).args(arguments).current_dir(&**dir);
         Self::from_command(&mut command, file)
+    }
+
+    /// The same as [`Recorder::start_with`], with this as its standard input.
+    #[track_caller]
+    pub fn start_reading(dir: &TestDir, config: &str, stdin: Stdio, arguments: &[&str]) -> Self {
+        let (config, file) = (dir.write("config.toml", config), dir.join("out.xdf"));
+        let mut command = super::lockstep(["record".as_ref(), config.as_os_str()]);
+        command.arg("--json").arg("--output").arg(&file).args(arguments).current_dir(&**dir);
+        Self { process: Process::start_reading(&mut command, stdin), file }
     }
 
     /// Any command that records into `file` with `--json`.

@@ -13,6 +13,8 @@ use crate::registry::Entry;
 
 /// Pause before the first try after a break, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// A stream of a regular rate must send within this time.
+const FIRST_SAMPLE: Duration = Duration::from_secs(3);
 /// Tries that fail before it is told.
 const TOLD_FAILURES: u32 = 3;
 
@@ -93,6 +95,7 @@ pub struct Slot {
     pub recorded: Option<Recorded>,
     failures: u32,
     trouble: Option<String>,
+    warned: bool,
 }
 
 impl Slot {
@@ -105,6 +108,7 @@ impl Slot {
             recorded: None,
             failures: 0,
             trouble: None,
+            warned: false,
         }
     }
 
@@ -158,27 +162,37 @@ impl Slot {
         self.retry_later();
     }
 
-    /// Something is wrong that has to be told at once; the first time it is logged as well.
+    /// Something is wrong that has to be told at once. It is logged once, until all is well again.
     pub fn warn(&mut self, host: Host, label: &str, text: &str) {
-        if self.trouble.as_deref() != Some(text) {
+        if !std::mem::replace(&mut self.warned, true) {
             host.log(LogLevel::Warn, &format!("{label}: {text}"));
-            self.trouble = Some(text.to_owned());
         }
+        self.trouble = Some(text.to_owned());
     }
 
     /// All is well again.
     pub fn well(&mut self) {
-        self.failures = 0;
-        self.trouble = None;
+        (self.failures, self.trouble, self.warned) = (0, None, false);
         self.link = Link::Idle { retry: Instant::now() };
     }
 
     /// Its feed is open.
     pub fn opened(&mut self) {
-        self.failures = 0;
-        self.trouble = None;
+        (self.failures, self.trouble, self.warned) = (0, None, false);
         if let Link::Open { stage, .. } = &mut self.link {
             *stage = Stage::Streaming(Vec::new());
+        }
+    }
+
+    /// Its feed is open: say so when it is of a regular rate and no sample comes.
+    pub fn expect_samples(&mut self, host: Host, entry: &Entry) {
+        let Link::Open { connection, .. } = &self.link else { return };
+        let late = connection.opened.elapsed() > FIRST_SAMPLE && entry.outlet.nominal_rate_hz > 0.0;
+        let silent = self.recorded.as_ref().is_some_and(|recorded| !recorded.has_samples);
+        if late && silent {
+            self.warn(host, &entry.label, "its feed is open, but no sample has come");
+        } else if self.warned && !silent {
+            (self.trouble, self.warned) = (None, false);
         }
     }
 
@@ -200,10 +214,17 @@ impl Slot {
 ///
 /// # Errors
 /// Those of the recorder.
-pub fn add_stream(host: Host, entry: &Entry, header: &str, clock: &Clock) -> Result<RawStream, Error> {
+pub fn add_stream(
+    host: Host,
+    entry: &Entry,
+    is_required: bool,
+    header: &str,
+    clock: &Clock,
+) -> Result<RawStream, Error> {
     let outlet = &entry.outlet;
-    // Events may be rare, and texts are always events.
-    let may_be_silent = outlet.nominal_rate_hz <= 0.0 || outlet.format == Format::String;
+    // Events may be rare, and texts are always events. What nobody requires is not waited for, either; that
+    // it sends nothing is told by `Slot::expect_samples`.
+    let may_be_silent = !is_required || outlet.nominal_rate_hz <= 0.0 || outlet.format == Format::String;
     host.raw_stream(&outlet.name, outlet.format, outlet.channel_count)
         .label(&entry.label)
         .kind(&outlet.kind)
