@@ -132,21 +132,20 @@ def check_samples(stream, lives, partial):
     expect(at == len(stream.stamps), f"{stream.name}: sample {at} of {len(stream.stamps)} was not sent then: {stamps}")
 
 
-def false_offsets(stream, lives, offset_s, bound_s):
+def false_offsets(stream, lives, bound_s):
     """Clock offsets that cannot have been measured: of a time without an outlet, or far from the truth."""
-    found = []
-    for time, value in zip(stream.offset_times, stream.offset_values):
-        there = any(
-            life["made_s"] <= time and (life["ended_s"] is None or time <= life["ended_s"] + LATE_S) for life in lives
-        )
-        if not there or (offset_s is not None and abs(value - offset_s) > bound_s):
-            found.append((time, value))
-    return found
+
+    def measured(life, time, value):
+        there = life["made_s"] <= time and (life["ended_s"] is None or time <= life["ended_s"] + LATE_S)
+        return there and (life["offset_s"] is None or abs(value - life["offset_s"]) <= bound_s)
+
+    offsets = zip(stream.offset_times, stream.offset_values)
+    return [(time, value) for time, value in offsets if not any(measured(life, time, value) for life in lives)]
 
 
 def check_stream(stream, header, lives, on_clock, arguments):
     """One stream, whose clock could be asked while one of `on_clock` lived; gives what is to be told of it."""
-    false = false_offsets(stream, on_clock, arguments.offset, arguments.bound)
+    false = false_offsets(stream, on_clock, arguments.bound)
     if not arguments.foreign:
         check_footer(stream)
         expect(not false, f"{stream.name}: clock offsets that nobody measured: {false[:5]}")
@@ -164,9 +163,9 @@ def check_stream(stream, header, lives, on_clock, arguments):
 
 
 def grouped(truths):
-    """The lives of each stream, in their order: those of one source_id, where there is one."""
+    """The lives of each stream, in the order of the truths and of their time: those of one source_id, if any."""
     groups = {}
-    for life in sorted((life for truth in truths for life in truth["lives"]), key=lambda life: life["made_s"]):
+    for life in (life for truth in truths for life in sorted(truth["lives"], key=lambda life: life["made_s"])):
         groups.setdefault(life["spec"]["source_id"] or life["uid"], []).append(life)
     return list(groups.values())
 
@@ -177,7 +176,7 @@ def main():
     parser.add_argument("truths", type=Path, nargs="+")
     parser.add_argument("--partial", action="store_true")
     parser.add_argument("--foreign", action="store_true")
-    parser.add_argument("--offset", type=float, help="seconds to add to true stamps")
+    parser.add_argument("--offset", type=float, action="append", help="seconds to add to true stamps; of all truths, or of each")
     parser.add_argument("--bound", type=float, default=0.002, help="seconds")
     parser.add_argument("--unselected", nargs="*", default=[], help="names of streams that must not be there")
     parser.add_argument("--absent", action="store_true", help="streams may be missing altogether")
@@ -188,7 +187,12 @@ def main():
     streams = {stream["info"]["stream_id"]: Stream(stream) for stream in raw}
     of_lsl = {sid: tree.findtext("uid") for sid, tree in trees.items() if tree.findtext("type") not in OWN_TYPES}
     told = []
-    groups = grouped(json.loads(path.read_text(encoding="utf-8")) for path in arguments.truths)
+    truths = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.truths]
+    offsets = arguments.offset or [None]
+    for truth, offset_s in zip(truths, offsets * len(truths) if len(offsets) == 1 else offsets, strict=True):
+        for life in truth["lives"]:
+            life["offset_s"] = offset_s
+    groups = grouped(truths)
     for lives in groups:
         name, uids = lives[0]["spec"]["name"], {life["uid"] for life in lives}
         mine = [sid for sid, uid in of_lsl.items() if uid in uids]

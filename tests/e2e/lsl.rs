@@ -191,8 +191,8 @@ fn outlets_that_do_not_answer_or_answer_nonsense_hold_up_nothing() {
     assert!(stream(&info, "torn")["samples"].as_u64() >= Some(25), "{info}");
 }
 
-#[test]
-fn an_outlet_that_died_and_comes_back_goes_on_in_its_stream_and_no_offset_is_invented() {
+/// An outlet dies and comes back, and dies for good. `moved`: it comes back where the clock is another.
+fn an_outlet_that_comes_back(moved: bool) {
     let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
     let dir = TestDir::in_memory();
     let net = LslNet::new(&dir);
@@ -200,24 +200,26 @@ fn an_outlet_that_died_and_comes_back_goes_on_in_its_stream_and_no_offset_is_inv
     if elsewhere.is_none() {
         note("SKIPPED: another clock (unshare --time is not allowed here); the outlet has this machine's");
     }
+    let is_moved = moved && elsewhere.is_some();
     let offset = if elsewhere.is_some() { -ELSEWHERE_S } else { 0.0 };
-    let elsewhere = elsewhere.unwrap_or_default();
+    let first_at = elsewhere.unwrap_or_default();
+    let second_at = if moved { &[] } else { first_at.as_slice() };
+    let offsets = [offset, if moved { 0.0 } else { offset }].map(|offset| format!("--offset={offset}"));
     // Both lives end by a crash, the second for good.
     let spec = json!({"duration_s": 4, "die_after_s": 4, "wait_for_consumers_s": 30, "streams": [
         {"name": "far", "channels": 8, "rate": 500, "source_id": "far", "chunk": 10, "stamps": "deduced"},
     ]});
-    let first = net.outlets_by(&elsewhere, "first", &spec);
+    let first = net.outlets_by(&first_at, "first", &spec);
     let recorder = net.record(&config("", "{ name = \"far\" }"));
     recorder.wait_until_recording();
     let (_, first) = first.wait_until_gone();
     // Long enough for offsets to be measured, were there somebody to measure.
     std::thread::sleep(Duration::from_secs(3));
-    let (_, second) = net.outlets_by(&elsewhere, "second", &spec).wait_until_gone();
+    let (_, second) = net.outlets_by(second_at, "second", &spec).wait_until_gone();
     std::thread::sleep(Duration::from_secs(3));
     let (recording, info) = stop(recorder);
     // No offset of the time without it, and none but the true one: the checker sees to that.
-    let streams =
-        check_lsl(&recording, &[&first, &second], &["--partial", &format!("--offset={offset}"), BOUND]);
+    let streams = check_lsl(&recording, &[&first, &second], &["--partial", &offsets[0], &offsets[1], BOUND]);
     let far = found(&streams, "far");
     let [missed, cut_off, kept] = of_life(far, 0);
     assert!(missed == 0 && kept > 1900 && cut_off <= 50, "{far}");
@@ -232,7 +234,17 @@ fn an_outlet_that_died_and_comes_back_goes_on_in_its_stream_and_no_offset_is_inv
         let truth: Value = serde_json::from_slice(&std::fs::read(truth).expect("a truth")).expect("JSON");
         assert!(tells(truth["lives"][0]["uid"].as_str().expect("a uid")), "{gaps:?}");
     }
-    assert!(!events(&info, "clock_reset").is_empty(), "another process may have another clock: {info}");
+    assert_eq!(events(&info, "clock_reset").len(), usize::from(is_moved), "{info}");
+}
+
+#[test]
+fn an_outlet_that_died_and_comes_back_goes_on_in_its_stream_and_no_offset_is_invented() {
+    an_outlet_that_comes_back(false);
+}
+
+#[test]
+fn an_outlet_that_comes_back_with_another_clock_is_a_clock_reset() {
+    an_outlet_that_comes_back(true);
 }
 
 #[test]

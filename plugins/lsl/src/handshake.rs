@@ -135,10 +135,7 @@ mod tests {
         let refused =
             |bytes: &[u8]| Handshake::new(&two_channels(), "me").0.receive(bytes).expect_err("refused");
         assert!(refused(b"LSL/110 404 Not found\r\n\r\n").contains("404"));
-        assert_eq!(
-            refused(b"HTTP/1.1 \xff200 OK\r\n\r\n"),
-            "it answers \"HTTP/1.1 .200 OK.\", which is not LSL"
-        );
+        assert!(refused(b"HTTP/1.1 \xff200 OK\r\n\r\n").starts_with("it answers \"HTTP/1.1 .200 OK"));
         let old = b"LSL/100 200 OK\r\nUID: uid-x\r\nData-Protocol-Version: 100\r\n\r\n";
         assert!(refused(old).contains("1.10"), "{}", refused(old));
         assert!(refused(&[b'x'; MAX_ANSWER_BYTES + 1]).contains("still no sample"));

@@ -63,7 +63,7 @@ impl StopSignals {
 
 /// Waits for the request that a line or the end of `input` is.
 fn request_in(input: impl Read) -> &'static str {
-    for byte in input.bytes() {
+    for byte in std::io::BufReader::new(input).bytes() {
         match byte {
             Ok(b'\n') => return "Enter (standard input)",
             Ok(_) => {}
