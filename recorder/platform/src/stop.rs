@@ -1,6 +1,6 @@
 //! Being asked to stop: by the user, the system, or whoever writes to standard input.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -62,8 +62,8 @@ impl StopSignals {
 }
 
 /// Waits for the request that a line or the end of `input` is.
-fn request_in(input: impl Read) -> &'static str {
-    for byte in std::io::BufReader::new(input).bytes() {
+fn request_in(input: impl BufRead) -> &'static str {
+    for byte in input.bytes() {
         match byte {
             Ok(b'\n') => return "Enter (standard input)",
             Ok(_) => {}

@@ -55,9 +55,8 @@ pub unsafe fn new_stream(info: &sys::StreamInfo) -> Result<NewStream, Refusal> {
     };
     // It is shown on terminals, and a name may come from anywhere on the network.
     let label = readable(if label.is_empty() { name } else { label }.as_bytes());
-    if !(desc_xml.is_empty() && info.channels.is_null() && info.synchronization.is_null())
-        && !origin_xml.is_empty()
-    {
+    let describes = !desc_xml.is_empty() || !info.channels.is_null() || !info.synchronization.is_null();
+    if describes && !origin_xml.is_empty() {
         return Err(Refusal::Invalid(format!(
             "stream {label:?}: desc_xml, channels and synchronization cannot be given beside origin_xml, which holds them"
         )));
@@ -132,7 +131,8 @@ fn origin(xml: &str, new: &NewStream) -> Result<(Element, f64), Refusal> {
     }
     let (said_hz, plugin_hz) = (said.nominal_rate_hz, new.nominal_rate_hz);
     // As text it may have lost its last digits.
-    if said_hz != plugin_hz && !((said_hz - plugin_hz).abs() <= 1e-6 * plugin_hz.abs()) {
+    let same = said_hz == plugin_hz || (said_hz - plugin_hz).abs() <= 1e-6 * plugin_hz.abs();
+    if !same {
         return differs("nominal_srate", &said_hz, &plugin_hz);
     }
     Ok((info, said_hz))
