@@ -14,7 +14,7 @@ use crate::options::Selection;
 /// How long answers to one question are collected.
 const WINDOW: Duration = Duration::from_millis(300);
 /// Pause between two questions while something is missing, and otherwise.
-const PAUSE_S: (f64, f64) = (0.1, 2.5);
+const PAUSE_S: (f64, f64) = (0.1, 3.5);
 /// Between two looks whether something has come to be missing.
 const LOOK_S: f64 = 0.1;
 

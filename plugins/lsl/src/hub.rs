@@ -29,8 +29,10 @@ use crate::registry::{News, Registry};
 const READ_BYTES: usize = 256 << 10;
 /// Bytes read of one stream before the others have their turn.
 const TURN_BYTES: usize = 4 << 20;
-/// Pause between two rounds, by how much a round brought of one stream: up to 64 kB, up to 256 kB, more.
-const PAUSE: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(2), Duration::ZERO];
+/// Longest pause between two rounds: stamps are the outlets', so nothing is gained by reading sooner.
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+/// A pause as long as it takes one stream to bring this much: what a connection holds at least.
+const PAUSE_BYTES: usize = 64 << 10;
 /// Pause while connections are being made.
 const BUSY_PAUSE: Duration = Duration::from_millis(4);
 /// An outlet that has not answered by now is told of.
@@ -97,7 +99,7 @@ impl Hub {
     /// Those of the recorder.
     pub fn run(mut self, stop: &Stop) -> Result<(), Error> {
         let mut events = Events::with_capacity(1024);
-        let mut pause = BUSY_PAUSE;
+        let (mut pause, mut last) = (BUSY_PAUSE, Instant::now());
         while !stop.wait(pause) {
             while let Ok(wave) = self.wires.waves.try_recv() {
                 self.network(&wave)?;
@@ -108,7 +110,8 @@ impl Hub {
             self.links()?;
             let most = self.round(&mut events)?;
             self.tell();
-            pause = self.pause(most);
+            pause = self.pause(most, last.elapsed());
+            last = Instant::now();
         }
         let (rounds, between) = LAST_ROUNDS;
         for _ in 0..rounds {
@@ -118,14 +121,17 @@ impl Hub {
         self.slots.iter_mut().filter_map(|s| s.recorded.as_mut()).try_for_each(Recorded::end)
     }
 
-    fn pause(&self, most_bytes: usize) -> Duration {
+    /// How long to wait, when in `took` one stream brought `most_bytes`.
+    fn pause(&self, most_bytes: usize, took: Duration) -> Duration {
         let busy = self.slots.iter().any(|slot| !matches!(slot.link, Link::Gone) && !slot.is_streaming());
-        let pause = match most_bytes {
-            0..=0x1_0000 => PAUSE[0],
-            0x1_0001..READ_BYTES => PAUSE[1],
-            _ => PAUSE[2],
-        };
-        if busy { pause.min(BUSY_PAUSE) } else { pause }
+        let longest = if busy { BUSY_PAUSE } else { LONGEST_PAUSE };
+        match u32::try_from(most_bytes) {
+            Ok(0) => longest,
+            // A whole buffer: there may be more.
+            _ if most_bytes >= READ_BYTES => Duration::ZERO,
+            Ok(most) => longest.min(took.saturating_mul(PAUSE_BYTES as u32) / most),
+            Err(_) => Duration::ZERO,
+        }
     }
 
     /// What the network shows.

@@ -14,7 +14,7 @@ use super::rounds::{Burst, Rounds, Whose};
 use super::{Corridor, wire};
 
 /// Longest wait for an answer before looking at the orders and the stop.
-const POLL_S: f64 = 0.02;
+const POLL_S: f64 = 0.05;
 /// Longest time for the last burst.
 const LAST_S: f64 = 0.15;
 
