@@ -14,3 +14,4 @@ pub mod inspect;
 pub mod ntp;
 pub mod recording;
 pub mod rehearsal;
+pub mod remote;

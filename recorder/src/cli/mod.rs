@@ -12,6 +12,7 @@ mod lag;
 mod merge;
 mod plugins;
 mod record;
+mod remote;
 pub mod simulate;
 mod validate;
 

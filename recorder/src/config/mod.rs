@@ -10,6 +10,7 @@ mod error;
 mod explain;
 pub mod filename;
 mod load;
+pub mod lsl;
 mod options;
 mod overrides;
 mod path;
@@ -29,5 +30,5 @@ pub use load::{Loaded, load, parse};
 pub use options::{OptionDoc, check_options, describe_options};
 pub use path::{ConfigPath, Segment};
 pub use schema::{
-    AutoRun, Clock, Config, Experiment, Recording, Run, Scalar, Source, Synchronization, WhenMissing,
+    AutoRun, Clock, Config, Experiment, Recording, Remote, Run, Scalar, Source, Synchronization, WhenMissing,
 };

@@ -75,6 +75,21 @@ pub fn resolve(config: &Config, now: &Zoned) -> Result<Target, FilenameError> {
     Ok(Target { path, run: number })
 }
 
+/// [`resolve`], and "auto" becomes the number it is: `config` is then what the recording says of itself.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub fn settle(config: &mut Config, now: &Zoned) -> Result<PathBuf, FilenameError> {
+    let target = resolve(config, now)?;
+    config.experiment.run = target.run.map(Run::Number);
+    Ok(target.path)
+}
+
+/// Whether a template has a place for the run number; not when it cannot be read.
+pub fn uses_run(template: &str) -> bool {
+    Template::parse(template).is_ok_and(|template| template.uses("run"))
+}
+
 /// Checks all that does not depend on the disk or the time of day.
 pub(super) fn check(config: &Config) -> Result<(), FilenameError> {
     let some_time = Zoned::default();
