@@ -10,12 +10,13 @@ mod error;
 mod explain;
 pub mod filename;
 mod load;
-pub mod lsl;
+
 mod options;
 mod overrides;
 mod path;
 mod schema;
 mod schema_view;
+pub mod selected;
 mod syntax;
 mod tree;
 mod whole;

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -150,13 +151,35 @@ enum Turn {
 }
 
 async fn converse(stream: TcpStream, from: SocketAddr, client: Client) {
+    // Answers are small and waited for. Without it they are only later.
+    drop(stream.set_nodelay(true));
     let (read, write) = stream.into_split();
     let (turns, turns_out) = mpsc::channel(UNANSWERED_MAX);
     let board = client.board.clone();
-    tokio::join!(listen(read, from, client, turns), answer(write, board, turns_out));
+    let mut listening = pin!(listen(read, from, client, turns));
+    let mut answering = pin!(answer(write, board, turns_out));
+    tokio::select! {
+        () = &mut listening => {
+            answering.await;
+        }
+        reads = &mut answering => if let Reads::NoMore = reads {
+            // It was a script that closes its end without reading: what it has sent is obeyed all the same.
+            listening.await;
+        },
+    }
 }
 
-/// Read commands until the client has no more, or nobody writes answers any more.
+/// Whether a client takes its answers.
+enum Reads {
+    /// It took all of them.
+    All,
+    /// It has closed its end.
+    NoMore,
+    /// It holds the connection and does not read.
+    Stuck,
+}
+
+/// Read commands until the client has no more, or the recorder ends.
 async fn listen(mut read: OwnedReadHalf, from: SocketAddr, mut client: Client, turns: mpsc::Sender<Turn>) {
     let mut lines = Lines::default();
     let mut bytes = [0; 4096];
@@ -200,11 +223,17 @@ async fn take(line: Line, from: SocketAddr, client: &Client, turns: &mpsc::Sende
             Turn::Awaited(awaited)
         }
     };
-    turns.send(turn).await.is_ok()
+    // A client that is not there to be answered is obeyed all the same.
+    drop(turns.send(turn).await);
+    true
 }
 
 /// Write the answers, one after the other.
-async fn answer(mut write: OwnedWriteHalf, board: watch::Receiver<Board>, mut turns: mpsc::Receiver<Turn>) {
+async fn answer(
+    mut write: OwnedWriteHalf,
+    board: watch::Receiver<Board>,
+    mut turns: mpsc::Receiver<Turn>,
+) -> Reads {
     while let Some(turn) = turns.recv().await {
         let reply = match turn {
             Turn::Known(reply) => reply,
@@ -219,9 +248,11 @@ async fn answer(mut write: OwnedWriteHalf, board: watch::Receiver<Board>, mut tu
         let line = reply.line();
         match timeout(WRITE_TIMEOUT, write.write_all(line.as_bytes())).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(_)) => return Reads::NoMore,
+            Err(_) => return Reads::Stuck,
         }
     }
+    Reads::All
 }
 
 #[cfg(test)]

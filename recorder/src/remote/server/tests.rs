@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Lab {
     address: SocketAddr,
+    /// What the recorder was asked to do.
+    asked: Arc<parking_lot::Mutex<Vec<Command>>>,
     recorder: JoinHandle<()>,
     end: oneshot::Sender<()>,
 }
@@ -21,6 +23,8 @@ fn lab() -> Lab {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (end, mut ended) = oneshot::channel();
+    let asked = Arc::<parking_lot::Mutex<Vec<Command>>>::default();
+    let heard = Arc::clone(&asked);
     let recorder = std::thread::spawn(move || {
         let board = watch::Sender::new(Board {
             state: Activity::Idle,
@@ -41,6 +45,7 @@ fn lab() -> Lab {
                         if job.command == Command::Stop {
                             sleep(Duration::from_millis(50)).await;
                         }
+                        heard.lock().push(job.command.clone());
                         let text = format!("{:?}", job.command);
                         job.answer(Reply::Done(text));
                     }
@@ -49,7 +54,7 @@ fn lab() -> Lab {
         });
         server.finish();
     });
-    Lab { address, recorder, end }
+    Lab { address, asked, recorder, end }
 }
 
 impl Lab {
@@ -103,6 +108,33 @@ fn a_command_without_its_end_is_not_obeyed_and_answers_come_after_the_client_has
     let lines: Vec<&str> = all.lines().collect();
     assert_eq!(lines[..2], ["OK Start", "OK Stop"]);
     assert!(lines[2].starts_with("ERROR the connection ended within a line"), "{all}");
+    lab.finish();
+}
+
+#[test]
+fn a_script_that_reads_nothing_and_is_gone_at_once_is_obeyed() {
+    let lab = lab();
+    for _ in 0..20 {
+        let mut socket = lab.connect();
+        // What its own system still holds back when it closes, nobody can obey.
+        socket.set_nodelay(true).expect("set");
+        for line in [&b"select none\n"[..], b"select all\n", b"update\n", b"status\n", b"help\n", b"start\n"]
+        {
+            socket.write_all(line).expect("sent");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        drop(socket);
+        let begun = Instant::now();
+        while lab.asked.lock().last() != Some(&Command::Start) {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", lab.asked.lock());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(
+            *lab.asked.lock(),
+            [Command::SelectNone, Command::SelectAll, Command::Update, Command::Start]
+        );
+        lab.asked.lock().clear();
+    }
     lab.finish();
 }
 

@@ -25,7 +25,7 @@ pub fn add_streams(toml: &mut DocumentMut, predicates: &[String]) -> Option<()> 
             let mut candidates = (1..).map(|n| if n == 1 { "LSL".to_owned() } else { format!("LSL {n}") });
             let name = candidates.find(|name| !names.contains(name))?;
             let mut options = InlineTable::new();
-            options.insert("streams", Value::Array(predicates.iter().map(selection).collect()));
+            options.insert("streams", Value::Array(predicates.iter().map(|p| selection(p)).collect()));
             let mut source = Table::new();
             source.insert("name", Item::Value(name.into()));
             source.insert("plugin", Item::Value(PLUGIN.into()));
@@ -36,9 +36,9 @@ pub fn add_streams(toml: &mut DocumentMut, predicates: &[String]) -> Option<()> 
     }
 }
 
-fn selection(predicate: &String) -> Value {
+fn selection(predicate: &str) -> Value {
     let mut table = InlineTable::new();
-    table.insert("predicate", predicate.as_str().into());
+    table.insert("predicate", predicate.into());
     Value::InlineTable(table)
 }
 
@@ -46,7 +46,7 @@ fn add_to(options: &mut dyn TableLike, predicates: &[String]) -> Option<()> {
     let list = options.entry("streams").or_insert_with(|| Item::Value(Value::Array(Array::new())));
     match list {
         Item::Value(Value::Array(list)) => {
-            predicates.iter().map(selection).for_each(|s| list.push_formatted(s))
+            predicates.iter().map(|p| selection(p)).for_each(|s| list.push_formatted(s))
         }
         Item::ArrayOfTables(list) => {
             for predicate in predicates {
