@@ -13,10 +13,11 @@ use support::{
     stream,
 };
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &[],
     &["record"],
     &["validate"],
+    &["import-labrecorder"],
     &["plugins"],
     &["simulate"],
     &["simulate", "udp"],

@@ -185,6 +185,15 @@ const FILE_CASES: &[Case] = &[
         14,
         &["must be a number from 4 to 3600, found the number 1"],
     ),
+    case(
+        "remote control listens at a name",
+        ("[clock]", "[remote]\nbind = \"localhost\"\n[clock]"),
+        13,
+        &[
+            "`bind` in [remote]: \"localhost\" is no IP address",
+            "\"127.0.0.1\" takes commands from this machine only",
+        ],
+    ),
     case("a duration is no time", ("wait_s = 10.0", "duration_s = 0"), 10, &["must be a number above 0"]),
     case(
         "there is no such plugin",

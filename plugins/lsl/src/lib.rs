@@ -26,6 +26,7 @@ mod source;
 mod survey;
 
 pub use entry::plugin_table;
+pub use options::predicate_fault;
 pub use source::LslSource;
 pub use survey::{Listed, survey};
 

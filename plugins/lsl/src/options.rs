@@ -69,32 +69,31 @@ impl Options {
     }
 }
 
-/// What is wrong with the form of a predicate. Functions and names are the outlets' to judge.
-fn predicate_fault(text: &str) -> Option<String> {
-    if text.len() > MAX_PREDICATE_BYTES {
+/// What is plainly wrong with an LSL predicate. Functions and names are the outlets' to judge.
+pub fn predicate_fault(predicate: &str) -> Option<String> {
+    if predicate.len() > MAX_PREDICATE_BYTES {
         return Some(format!("longer than {MAX_PREDICATE_BYTES} bytes"));
     }
-    if text.chars().any(char::is_control) {
+    if predicate.chars().any(char::is_control) {
         return Some("a line break or another control character cannot be sent to the outlets".to_owned());
     }
-    let (mut depth, mut quote) = (0i32, None);
-    for c in text.chars() {
+    let (mut open, mut quote) = (Vec::new(), None);
+    for c in predicate.chars() {
         match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
+            (Some(q), c) if q == c => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
-            (None, '(' | '[') => depth += 1,
-            (None, ')' | ']') => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return Some("a bracket is closed that was not opened".to_owned());
+            (None, '(') => open.push(')'),
+            (None, '[') => open.push(']'),
+            (None, ')' | ']') if open.pop() != Some(c) => return Some(format!("`{c}` closes nothing")),
+            (None, _) => {}
         }
     }
-    if let Some(open) = quote {
-        return Some(format!("a text that begins with {open} does not end"));
+    match (quote, open.last()) {
+        (Some(quote), _) => Some(format!("the quote {quote} is not closed")),
+        (None, Some(end)) => Some(format!("a `{end}` is missing")),
+        (None, None) => None,
     }
-    (depth > 0).then(|| "a bracket is not closed".to_owned())
 }
 
 impl Selection {
@@ -175,9 +174,10 @@ mod tests {
         };
         let with = |text: &str| Selection { predicate: text.into(), ..Selection::default() };
         assert!(refused(Selection::default()).starts_with("/streams/0: say which streams"));
-        assert!(refused(with("type='EEG")).starts_with("/streams/0/predicate: a text that begins with '"));
-        assert!(refused(with("contains(name,'x'")).contains("a bracket is not closed"));
-        assert!(refused(with("a)")).contains("not opened"));
+        assert_eq!(refused(with("type='EEG")), "/streams/0/predicate: the quote ' is not closed");
+        assert!(refused(with("contains(name,'x'")).contains("a `)` is missing"));
+        assert!(refused(with("a)")).contains("closes nothing"));
+        assert!(refused(with("a[b)")).contains("closes nothing"));
         assert!(refused(with("a\nb")).contains("line break"));
         assert!(Options { streams: vec![] }.check().is_err());
         assert!(Options { streams: vec![with("name=\"it's (\"")] }.check().is_ok());

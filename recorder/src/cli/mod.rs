@@ -7,11 +7,13 @@ mod clock;
 mod demo;
 mod exit;
 mod export;
+mod import_labrecorder;
 mod info;
 mod lag;
 mod merge;
 mod plugins;
 mod record;
+mod remote;
 pub mod simulate;
 mod streams;
 mod validate;
@@ -63,6 +65,9 @@ enum Command {
     /// Check a configuration: the file, the plugins, their options
     #[command(after_help = EXIT_CODES)]
     Validate(validate::ValidateArgs),
+    /// Turn a configuration of LabRecorder into one of Lockstep
+    #[command(after_help = EXIT_CODES)]
+    ImportLabrecorder(import_labrecorder::ImportArgs),
     /// List the plugins, or explain one and its options
     #[command(after_help = EXIT_CODES)]
     Plugins(plugins::PluginsArgs),
@@ -112,6 +117,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Record(args) => record::run(&args),
         Command::Validate(args) => validate::run(&args),
+        Command::ImportLabrecorder(args) => import_labrecorder::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lockstep_platform::StopSignals;
 
 use super::Failure;
-use crate::config::{self, ConfigPath, Loaded, Run};
+use crate::config::{self, ConfigPath, Loaded};
 use crate::display::{Display, Screen};
 use crate::host::PluginSearch;
 use crate::recording::prepare::prepare;
 use crate::recording::session::{Session, StartError};
+use crate::recording::stops::Stops;
 use crate::recording::verdict::Verdict;
+use crate::remote::address::RemoteAddress;
 
 /// Where the configuration and the plugins are.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl PluginArgs {
 /// Record an experiment.
 ///
 /// Stops on Ctrl-C, SIGTERM, after --duration, or when every source has finished; the file is then
-/// closed with its footers. Nothing is ever overwritten.
+/// closed with its footers. Nothing is ever overwritten. With --remote it waits for commands instead.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
     /// The experiment's configuration, a TOML file; not needed with --lsl
@@ -72,6 +73,10 @@ pub struct RecordArgs {
     /// Status and verdict as JSON, one object a line, on standard output
     #[arg(long)]
     pub json: bool,
+    /// Wait for commands by TCP (start, stop, select, filename, status ...) as LabRecorder's remote control
+    /// takes them, and record as often as is asked for; on 127.0.0.1:22345 unless told otherwise
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "", conflicts_with = "output")]
+    pub remote: Option<RemoteAddress>,
 }
 
 fn predicate(text: &str) -> Result<String, String> {
@@ -92,9 +97,14 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
 
 /// Run it.
 pub fn run(args: &RecordArgs) -> Result<u8, Failure> {
-    let mut loaded = config::load_with_lsl(args.config.as_deref(), &args.lsl, &args.overrides)?;
+    let mut overrides = args.overrides.clone();
+    overrides.extend(args.remote.iter().flat_map(RemoteAddress::overrides));
+    let mut loaded = config::load_with_lsl(args.config.as_deref(), &args.lsl, &overrides)?;
     if let Some(duration_s) = args.duration {
         loaded.config.recording.duration_s = Some(duration_s);
+    }
+    if loaded.config.remote.enabled {
+        return super::remote::run(&loaded, args);
     }
     let display = Display::choose(args.json);
     let (search, output) = (args.plugins.search(), args.output.as_deref());
@@ -115,25 +125,19 @@ pub fn record(
     let path = match output {
         Some(path) => path.to_owned(),
         None => {
-            let target = config::filename::resolve(&config, &jiff::Zoned::now());
-            let target = target.map_err(|e| loaded.filename_error(&e))?;
-            // "auto" is settled now, and written into the file as the number it became.
-            config.experiment.run = target.run.map(Run::Number);
-            target.path
+            let path = config::filename::settle(&mut config, &jiff::Zoned::now());
+            path.map_err(|e| loaded.filename_error(&e))?
         }
     };
     let prepared = prepare(loaded, search)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Listened for before anything is begun, so that no signal kills a recording half-way.
-        let mut signals = StopSignals::new()?;
-        if stop_on_stdin {
-            signals.listen_to_stdin()?;
-        }
+        let mut stops = Stops::new(stop_on_stdin)?;
         let mut screen = Screen::start(display, prepared.notices.clone())?;
         let session =
             Session::start(prepared, &config, &path).map_err(|e| start_failure(e, loaded, output))?;
-        let verdict = session.run(&mut signals, &mut screen).await;
+        let verdict = session.run(&mut stops, &mut screen).await;
         screen.finish(&verdict);
         Ok(verdict)
     })

@@ -43,6 +43,10 @@ pub fn run(args: &ValidateArgs) -> Result<u8, Failure> {
     for line in table.lines() {
         print_out(&format!("  {line}"));
     }
+    let remote = &loaded.config.remote;
+    if remote.enabled {
+        print_out(&format!("\n  would wait for commands on {}, port {}", remote.bind, remote.port));
+    }
     if let Some(clock) = &prepared.master_clock {
         let found = if clock.server.address().is_some() { "" } else { "; its address is looked up then" };
         print_out(&format!("\n  would ask {} (SNTP) for the time of the master clock{found}", clock.server));

@@ -15,6 +15,22 @@ use super::{
 };
 use crate::ntp;
 
+/// Without a source there is nothing to record, unless what is recorded is said later, by remote control.
+pub(super) fn no_source(config: &Value) -> Option<Problem> {
+    let remote = config.pointer("/remote/enabled") == Some(&Value::Bool(true));
+    (config.get("source").is_none() && !remote).then(|| Problem {
+        path: ConfigPath::root().key("source"),
+        at: At::Value,
+        message: "no [[source]]: there is nothing to record".to_owned(),
+        label: "this file has no [[source]]".to_owned(),
+        help: Some(
+            "add a [[source]] with a `name` and a `plugin`\nwith remote control (--remote) streams of LSL \
+             can be selected later"
+                .to_owned(),
+        ),
+    })
+}
+
 /// Free keys of `[experiment]` that are almost certainly a misspelled known one: they would
 /// otherwise be taken silently and the known key be left unset.
 pub(super) fn free_keys(config: &Value, schema: &Value) -> Vec<Problem> {
@@ -58,6 +74,7 @@ pub(super) fn meaning(config: &Config, document: &Document) -> Vec<Diagnostic> {
     experiment(&config.experiment, &mut problems);
     directory(config, &mut problems);
     master_clock(config, &mut problems);
+    remote(config, &mut problems);
     for (index, source) in config.source.iter().enumerate() {
         let path = ConfigPath::root().key("source").index(index);
         one_source(source, &path, document, &mut problems);
@@ -159,6 +176,22 @@ fn master_clock(config: &Config, problems: &mut Vec<Problem>) {
             message: format!("a source is named {:?}, as the master clock of [clock] is", ntp::NAME),
             label: "the master clock has this name".to_owned(),
             help: Some("give the source another name".to_owned()),
+        });
+    }
+}
+
+fn remote(config: &Config, problems: &mut Vec<Problem>) {
+    let bind = &config.remote.bind;
+    if bind.parse::<std::net::IpAddr>().is_err() {
+        problems.push(Problem {
+            path: ConfigPath::root().key("remote").key("bind"),
+            at: At::Value,
+            message: format!("`bind` in [remote]: {} is no IP address", words::quoted(bind)),
+            label: "expected an IP address".to_owned(),
+            help: Some(
+                "\"127.0.0.1\" takes commands from this machine only, \"0.0.0.0\" from the whole network"
+                    .to_owned(),
+            ),
         });
     }
 }

@@ -241,13 +241,7 @@ impl<'a> Explainer<'a> {
         let inside = self.document.name_of(path);
         let about = self.about(&path.clone().key(key));
         let at_root = path.segments().is_empty();
-        let (message, label, mend) = if at_root && key == "source" {
-            (
-                "no [[source]]: there is nothing to record".to_owned(),
-                "this file has no [[source]]".to_owned(),
-                "add a [[source]] with a `name` and a `plugin`".to_owned(),
-            )
-        } else if at_root {
+        let (message, label, mend) = if at_root {
             (format!("[{key}] is missing"), format!("this file has no [{key}]"), format!("add [{key}]"))
         } else {
             let value = match accepted {

@@ -82,7 +82,7 @@ pub fn parse(text: &str, file_name: &str, overrides: &[String]) -> Result<Loaded
 fn config_of(document: &Document, schema: &Value) -> Result<Config, ConfigError> {
     let (mut value, mut problems) = document.to_json();
     // Free keys keep their type; in these sections 8.0 is as good as 8.
-    for section in ["recording", "clock"] {
+    for section in ["recording", "clock", "remote"] {
         if let Some(section) = value.get_mut(section) {
             whole_numbers(section);
         }
@@ -95,6 +95,7 @@ fn config_of(document: &Document, schema: &Value) -> Result<Config, ConfigError>
             problems.push(misfit);
         }
     }
+    problems.extend(check::no_source(&value));
     problems.extend(check::free_keys(&value, schema));
     if !problems.is_empty() {
         return Err(report(document, problems));

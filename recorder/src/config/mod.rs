@@ -16,6 +16,7 @@ mod overrides;
 mod path;
 mod schema;
 mod schema_view;
+pub mod selected;
 mod syntax;
 mod tree;
 mod whole;
@@ -31,5 +32,5 @@ pub use lsl::load_with_lsl;
 pub use options::{OptionDoc, check_options, describe_options};
 pub use path::{ConfigPath, Segment};
 pub use schema::{
-    AutoRun, Clock, Config, Experiment, Recording, Run, Scalar, Source, Synchronization, WhenMissing,
+    AutoRun, Clock, Config, Experiment, Recording, Remote, Run, Scalar, Source, Synchronization, WhenMissing,
 };

@@ -20,7 +20,11 @@ pub struct Config {
     /// How often the clocks of the devices are compared with the recorder's.
     #[serde(default)]
     pub clock: Clock,
-    /// The sources, one `[[source]]` each: what to record.
+    /// Commands by TCP: another program says when to record, and under what name.
+    #[serde(default)]
+    pub remote: Remote,
+    /// The sources, one `[[source]]` each: what to record. At least one, but with remote control.
+    #[serde(default)]
     #[schemars(length(min = 1))]
     pub source: Vec<Source>,
 }
@@ -223,6 +227,26 @@ pub struct Clock {
 impl Default for Clock {
     fn default() -> Self {
         Self { interval_s: 5.0, probes: 8, ntp: None, ntp_interval_s: 16.0, ntp_probes: 4 }
+    }
+}
+
+/// `[remote]`: whether `lockstep record` waits for commands by TCP, as LabRecorder's remote control takes
+/// them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Remote {
+    /// Wait for commands (`start`, `stop`, `select ...`, `filename ...`) instead of recording at once.
+    pub enabled: bool,
+    /// TCP port on which commands come; 0: any free one, which is told at the start.
+    pub port: u16,
+    /// Address of this machine on which commands come: "127.0.0.1" for programs of this machine only,
+    /// "0.0.0.0" for the whole network. Nobody is asked for a password.
+    pub bind: String,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Self { enabled: false, port: 22345, bind: "127.0.0.1".to_owned() }
     }
 }
 

@@ -107,6 +107,16 @@ mod accepted {
     }
 
     #[test]
+    fn with_remote_control_what_is_recorded_may_be_said_later() {
+        let text = "experiment.name = 'x'\n[remote]\nenabled = true\n";
+        let remote = parse(text, "x.toml", &[]).expect("right").config.remote;
+        assert_eq!((remote.enabled, remote.port, remote.bind.as_str()), (true, 22345, "127.0.0.1"));
+        let typed = ["remote.enabled=true".to_owned(), "remote.port=0".to_owned()];
+        assert_eq!(parse("experiment.name = 'x'", "x.toml", &typed).expect("right").config.remote.port, 0);
+        assert!(parse(&text.replace("true", "false"), "x.toml", &[]).is_err());
+    }
+
+    #[test]
     fn windows_line_ends_and_a_byte_order_mark_are_fine() {
         let text = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
         let loaded = parse(&text, "grip.toml", &["clock.probes=4".to_owned()]).expect("right");

@@ -20,7 +20,7 @@ pub struct Json {
 }
 
 impl Json {
-    fn line(kind: &str, value: &impl Serialize) {
+    pub(super) fn line(kind: &str, value: &impl Serialize) {
         match serde_json::to_value(value) {
             Ok(value) => print_out(&json!({"type": kind, kind: value}).to_string()),
             Err(e) => print_err(&format!("no JSON for {kind}: {e}")),

@@ -68,6 +68,11 @@ impl Display {
     }
 }
 
+/// Say something that is of no recording: a line of text, or with `json` an object of this kind.
+pub fn announce(json: bool, kind: &str, value: &impl serde::Serialize, text: &str) {
+    if json { json::Json::line(kind, value) } else { print_err(text) }
+}
+
 /// Results go to standard output. A reader that has gone away is no failure of
 /// a recording.
 pub fn print_out(text: &str) {

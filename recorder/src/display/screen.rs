@@ -45,7 +45,11 @@ impl Screen {
                     recv(notices) -> notice => if let Ok(notice) = notice {
                         display.notice(&notice);
                     },
-                    recv(looks) -> _ => {
+                    recv(looks) -> look => {
+                        // Dropped without a verdict: the recording could not be started.
+                        if look.is_err() {
+                            return;
+                        }
                         // Taken out first: showing it may take for ever, and must not hold the lock.
                         let status = slot.lock().take();
                         if let Some(status) = status {

@@ -16,6 +16,7 @@ pub mod prepare;
 pub mod session;
 pub mod state;
 pub mod status;
+pub mod stops;
 pub mod stream;
 pub mod sync;
 pub mod table;

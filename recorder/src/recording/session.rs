@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use lockstep_platform::{StopSignals, monotonic_s};
+use lockstep_platform::monotonic_s;
 use lockstep_xdf::Element;
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use super::intake::{Shared, SourceIntake};
 use super::notice::Level;
 use super::prepare::Prepared;
 use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
+use super::stops::Stops;
 use super::sync::{Progress, Syncer};
 use super::verdict::{Outcome, Verdict, all_required_in_file, judge, judge_streams};
 use super::writer::{Writer, WriterReport};
@@ -191,14 +192,14 @@ impl Session {
         })
     }
 
-    /// Record until a signal says to stop, or it ends by itself; then close the
-    /// file. A second signal gives up waiting for a file that does not close.
-    pub async fn run(mut self, signals: &mut StopSignals, watcher: &mut impl Watcher) -> Verdict {
+    /// Record until it is asked to stop, or it ends by itself; then close the
+    /// file. A second request gives up waiting for a file that does not close.
+    pub async fn run(mut self, stops: &mut Stops, watcher: &mut impl Watcher) -> Verdict {
         let mut look = tokio::time::interval(LOOK_PERIOD);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let reason = loop {
             tokio::select! {
-                signal = signals.next() => break signal.to_owned(),
+                reason = stops.next() => break reason,
                 _ = look.tick() => {
                     if let Some(reason) = self.look(watcher) {
                         break reason;
@@ -206,7 +207,7 @@ impl Session {
                 }
             }
         };
-        self.end(reason, signals, watcher).await
+        self.end(reason, stops, watcher).await
     }
 
     fn elapsed_s(&self) -> f64 {
@@ -334,7 +335,7 @@ impl Session {
     }
 
     /// Stop the sources, close the file, judge.
-    async fn end(mut self, reason: String, signals: &mut StopSignals, watcher: &mut impl Watcher) -> Verdict {
+    async fn end(mut self, reason: String, stops: &mut Stops, watcher: &mut impl Watcher) -> Verdict {
         let asked = Instant::now();
         let duration_s = self.elapsed_s();
         let begun = self.phase != Phase::Starting;
@@ -359,7 +360,7 @@ impl Session {
             );
         }
         self.shared.events.write("stopped", "", "", json!({"streams": counts}));
-        let report = self.close_file(signals).await;
+        let report = self.close_file(stops).await;
         if let Some(error) = &report.error {
             problems.push(format!("writing failed: {error}"));
         }
@@ -430,8 +431,8 @@ impl Session {
     }
 
     /// Have the writer write what is left and the footers, however long the disk
-    /// takes, unless a second signal says that this is too long.
-    async fn close_file(&mut self, signals: &mut StopSignals) -> WriterReport {
+    /// takes, unless a second request says that this is too long.
+    async fn close_file(&mut self, stops: &mut Stops) -> WriterReport {
         self.writer.finish();
         let begun = Instant::now();
         let mut told = false;
@@ -447,9 +448,9 @@ impl Session {
             tokio::select! {
                 () = tokio::time::sleep(END_PERIOD) => {}
                 // Before it was told what a second one does, it may be the same request twice.
-                signal = signals.next(), if told => {
+                reason = stops.next(), if told => {
                     let bytes = self.progress.written_bytes.load(Relaxed);
-                    let error = format!("gave up waiting for the disk ({signal}); the file may lack its end and its footers");
+                    let error = format!("gave up waiting for the disk ({reason}); the file may lack its end and its footers");
                     return WriterReport { bytes, error: Some(error), samples: None };
                 }
             }

@@ -78,12 +78,18 @@ impl Simulator {
         config[at..].to_owned()
     }
 
+    /// The command that starts it, word by word.
+    pub fn command(&self) -> Vec<String> {
+        let mut words: Vec<String> =
+            [env!("CARGO_BIN_EXE_lockstep"), "simulate", "udp"].map(str::to_owned).into();
+        words.extend(self.flags.iter().cloned());
+        words
+    }
+
     /// Start it.
     #[track_caller]
     pub fn start(&self) -> Running {
-        let mut arguments = vec!["simulate", "udp"];
-        arguments.extend(self.flags.iter().map(String::as_str));
-        Running(Process::start(&mut super::lockstep(arguments)))
+        Running(Process::start(&mut super::lockstep(&self.command()[1..])))
     }
 }
 

@@ -4,7 +4,8 @@
  *
  *   cc -shared -fPIC -I plugin-api/include counter.c -o liblockstep_plugin_counter.so -lpthread
  *
- * Built with -DABI_MAJOR=2 it claims to be of another ABI, for the tests.
+ * For the tests: built with -DABI_MAJOR=2 it claims to be of another ABI, with -DPLUGIN_ID and
+ * -DOPTIONS_SCHEMA=NULL it stands in for another plugin, whatever that one's options.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "lockstep_plugin.h"
@@ -16,6 +17,14 @@
 
 #ifndef ABI_MAJOR
 #define ABI_MAJOR LKS_ABI_MAJOR
+#endif
+
+#ifndef PLUGIN_ID
+#define PLUGIN_ID "counter"
+#endif
+
+#ifndef OPTIONS_SCHEMA
+#define OPTIONS_SCHEMA options_schema
 #endif
 
 #define AHEAD_S 100.0
@@ -130,8 +139,8 @@ static void destroy(void *self)
 
 static const lks_plugin table = {
     sizeof(lks_plugin), ABI_MAJOR, LKS_ABI_MINOR, 0,
-    "counter", "0.1.0", "Counts upwards, written in C",
-    options_schema, create, start, stop, destroy, NULL,
+    PLUGIN_ID, "0.1.0", "Counts upwards, written in C",
+    OPTIONS_SCHEMA, create, start, stop, destroy, NULL,
 };
 
 LKS_EXPORT const lks_plugin *lks_plugin_entry(uint32_t host_abi_major, uint32_t host_abi_minor)

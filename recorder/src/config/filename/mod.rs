@@ -28,6 +28,9 @@ use super::{
 /// Largest run number.
 pub const MAX_RUN: u32 = 999_999;
 
+/// In a template: left out while no acquisition is set, as in the names of BIDS.
+pub const OPTIONAL_ACQUISITION: &str = "[_acq-%a]";
+
 /// Placeholders that are not keys of `[experiment]`; no free key may have these names.
 pub(super) const RESERVED_KEYS: [&str; 4] = ["experiment", "date", "time", "datetime"];
 
@@ -73,6 +76,31 @@ pub fn resolve(config: &Config, now: &Zoned) -> Result<Target, FilenameError> {
         return Err(FilenameError::Exists { path, uses_run: namer.template.uses("run") });
     }
     Ok(Target { path, run: number })
+}
+
+/// [`resolve`], and "auto" becomes the number it is: `config` is then what the recording says of itself.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub fn settle(config: &mut Config, now: &Zoned) -> Result<PathBuf, FilenameError> {
+    let target = resolve(config, now)?;
+    config.experiment.run = target.run.map(Run::Number);
+    Ok(target.path)
+}
+
+/// What is wrong with a value that is to become a piece of a file name.
+pub fn value_fault(value: &str) -> Option<String> {
+    portable::value_fault(value)
+}
+
+fn with_acquisition(template: &str, experiment: &Experiment) -> String {
+    let part = if experiment.acquisition.is_some() { "_acq-%a" } else { "" };
+    template.replace(OPTIONAL_ACQUISITION, part)
+}
+
+/// Whether a template has a place for the run number; not when it cannot be read.
+pub fn uses_run(template: &str) -> bool {
+    Template::parse(template).is_ok_and(|template| template.uses("run"))
 }
 
 /// Checks all that does not depend on the disk or the time of day.
@@ -155,7 +183,7 @@ struct Namer<'a> {
 impl<'a> Namer<'a> {
     fn new(config: &'a Config, now: &'a Zoned) -> Result<Self, FilenameError> {
         let template = match &config.recording.filename {
-            Some(text) => Template::parse(text)?,
+            Some(text) => Template::parse(&with_acquisition(text, &config.experiment))?,
             None => {
                 no_repeated_label(&config.experiment)?;
                 Template::standard(&config.experiment)

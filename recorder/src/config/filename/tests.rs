@@ -80,6 +80,18 @@ fn labrecorder_placeholders_are_understood() {
 }
 
 #[test]
+fn an_acquisition_that_is_not_set_leaves_its_part_out() {
+    let bids = Some("sub-%p/ses-%s/%m/sub-%p_ses-%s_task-%b[_acq-%a]_run-%r_%m.xdf");
+    let experiment = "participant = 'P1'\nsession = 'S1'\ntask = 'T1'\nrun = 7\nmodality = 'eeg'";
+    assert_eq!(name(experiment, bids), "sub-P1/ses-S1/eeg/sub-P1_ses-S1_task-T1_run-007_eeg.xdf");
+    assert_eq!(
+        name(&format!("{experiment}\nacquisition = 'A1'"), bids),
+        "sub-P1/ses-S1/eeg/sub-P1_ses-S1_task-T1_acq-A1_run-007_eeg.xdf"
+    );
+    assert_eq!(name("task = 'a'", Some("[{task}]")), "[a].xdf", "other brackets are brackets");
+}
+
+#[test]
 fn wrong_templates_say_what_is_wrong() {
     let fault = |template: &str| {
         let mut config = config("", None);
@@ -183,6 +195,23 @@ fn auto_counts_files_in_run_folders() {
         auto("run-{run}/{task}_{run}.xdf", &["run-002/t_002.xdf", "run-003/t_008.xdf"]),
         (Some(3), "run-003/t_003.xdf".to_owned())
     );
+}
+
+#[test]
+fn auto_counts_as_labrecorder_counts_and_at_the_real_path() {
+    for counter in ["%n", "%r"] {
+        let name = |number: &str| format!("exp{number}/block_t.xdf");
+        let template = format!("exp{counter}/block_%b.xdf");
+        assert_eq!(auto(&template, &[]), (Some(1), name("001")));
+        assert_eq!(auto(&template, &[&name("001"), &name("002")]), (Some(3), name("003")));
+        // A folder of that number without a file of this name is no recording of it.
+        assert_eq!(auto(&template, &["exp001/block_other.xdf", "exp002"]), (Some(1), name("001")));
+        assert_eq!(auto(&template, &["EXP001/block_t.xdf", "exp1/block_t.xdf"]).0, Some(2));
+        let bids = format!("sub-1/run-{counter}/sub-1_task-%b_run-{counter}_%m.xdf");
+        let taken =
+            ["sub-1/run-004/sub-1_task-t_run-004_beh.xdf", "sub-1/run-009/sub-1_task-u_run-009_beh.xdf"];
+        assert_eq!(auto(&bids, &taken), (Some(5), "sub-1/run-005/sub-1_task-t_run-005_beh.xdf".to_owned()));
+    }
 }
 
 #[test]

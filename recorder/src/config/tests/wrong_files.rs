@@ -24,7 +24,7 @@ fn unknown_section() {
         &[
             "unknown section [clocks]",
             "did you mean `clock`?",
-            "the sections are [experiment], [recording], [clock] and [[source]]",
+            "the sections are [experiment], [recording], [clock], [remote] and [[source]]",
         ],
     );
 }
@@ -139,6 +139,17 @@ fn no_source() {
     assert_shows(
         &report,
         &["no [[source]]: there is nothing to record", "add a [[source]] with a `name` and a `plugin`"],
+    );
+}
+
+#[test]
+fn an_address_of_remote_control_that_is_none() {
+    let report = report(
+        "remote.bind = \"localhost\"\n[experiment]\nname = \"grip\"\n[[source]]\nname = \"s\"\nplugin = \"udp\"\n",
+    );
+    assert_shows(
+        &report,
+        &["`bind` in [remote]: \"localhost\" is no IP address", "grip.toml:1:15", "0.0.0.0"],
     );
 }
 

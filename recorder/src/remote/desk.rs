@@ -1,0 +1,181 @@
+//! What the next recording will be: the configuration, what was selected beside it, and how the file is
+//! named; all of it checked as the configuration is.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use toml_edit::DocumentMut;
+
+use super::naming::Naming;
+use super::protocol::{Command, Reply};
+use super::selection::Selection;
+use crate::config::{Config, ConfigError, Loaded, filename, parse, selected};
+use crate::host::PluginSearch;
+use crate::recording::prepare::{Prepared, prepare};
+
+/// Most errors of a configuration that are told in one line.
+const ERRORS_MAX: usize = 3;
+
+/// What the next recording will be.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    base: &'a Loaded,
+    search: &'a PluginSearch,
+    selection: Selection,
+    naming: Naming,
+}
+
+/// A recording that can be started.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its sources.
+    pub prepared: Prepared,
+    /// What it says of itself.
+    pub config: Config,
+    /// Its file: the whole path.
+    pub path: PathBuf,
+}
+
+impl<'a> Desk<'a> {
+    /// From a configuration.
+    pub fn new(base: &'a Loaded, search: &'a PluginSearch) -> Self {
+        Self { base, search, selection: Selection::default(), naming: Naming::default() }
+    }
+
+    /// What was selected.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// What was set of the file name.
+    pub fn naming(&self) -> &Naming {
+        &self.naming
+    }
+
+    /// Obey a command that starts and stops nothing. While something is being `recorded` the disk is not asked:
+    /// it may be slow, and the recording's looks come first.
+    pub fn obey(&mut self, command: Command, recording: bool) -> Reply {
+        let done = match command {
+            Command::SelectAll => {
+                self.selection.all();
+                Ok(self.selected())
+            }
+            Command::SelectNone => {
+                self.selection.none();
+                Ok(self.selected())
+            }
+            Command::Select(predicate) => self.selection.add(&predicate).map(|new| {
+                let already = if new { "" } else { "it was selected already: " };
+                format!("{already}{}", self.selected())
+            }),
+            Command::Filename(naming) => self.name(naming, recording),
+            Command::Update => self.update(recording),
+            Command::Start | Command::Stop | Command::Status | Command::Help => {
+                Err("this command is not for the desk: please report this".to_owned())
+            }
+        };
+        match done {
+            Ok(text) if recording => Reply::Done(format!("for the next recording: {text}")),
+            Ok(text) => Reply::Done(text),
+            Err(text) => Reply::Failed(text),
+        }
+    }
+
+    /// Everything before the start.
+    ///
+    /// # Errors
+    /// Why it cannot be started, and how to mend it.
+    pub fn ready(&self) -> Result<Ready, String> {
+        let nothing = "nothing is configured and nothing is selected: send `select all`, or a predicate as \
+                       `select type='EEG'`, or write a [[source]] into the configuration";
+        let loaded = self.loaded(&self.naming)?;
+        if loaded.config.source.is_empty() {
+            return Err(nothing.to_owned());
+        }
+        let mut config = loaded.config.clone();
+        let path = settle(&mut config)?;
+        let prepared = prepare(&loaded, self.search).map_err(|e| one_line(&e))?;
+        Ok(Ready { prepared, config, path })
+    }
+
+    fn name(&mut self, newer: Naming, recording: bool) -> Result<String, String> {
+        let naming = self.naming.with(newer);
+        let loaded = self.loaded(&naming);
+        let loaded = loaded.map_err(|e| format!("nothing was changed: {e}"))?;
+        self.naming = naming;
+        Ok(if recording { "taken".to_owned() } else { next_file(&loaded.config) })
+    }
+
+    fn update(&self, recording: bool) -> Result<String, String> {
+        let loaded = self.loaded(&self.naming)?;
+        let file = if recording { String::new() } else { format!("; {}", next_file(&loaded.config)) };
+        Ok(format!(
+            "{}{file}. Sources look for their devices by themselves, from `start` on",
+            self.selected()
+        ))
+    }
+
+    /// What is going to be recorded, in words.
+    fn selected(&self) -> String {
+        let sources: Vec<&str> = self.base.config.source.iter().map(|s| s.name.as_str()).collect();
+        match (sources.as_slice(), self.selection.is_empty()) {
+            ([], true) => "nothing is selected".to_owned(),
+            ([], false) => format!("{} will be recorded", self.selection.describe()),
+            (sources, true) => format!("what is configured will be recorded: {}", sources.join(", ")),
+            (sources, false) => {
+                format!(
+                    "{} will be recorded, and what is configured: {}",
+                    self.selection.describe(),
+                    sources.join(", ")
+                )
+            }
+        }
+    }
+
+    /// The configuration with all that was selected and set, checked.
+    fn loaded(&self, naming: &Naming) -> Result<Loaded, String> {
+        let faulty = || "the configuration cannot be extended: please report this".to_owned();
+        let mut toml: DocumentMut = self.base.text.parse().map_err(|_| faulty())?;
+        naming.write_into(&mut toml).ok_or_else(faulty)?;
+        selected::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
+        let mut loaded = parse(&toml.to_string(), &self.base.file_name, &[]).map_err(|e| one_line(&e))?;
+        // It may have been typed beside the configuration.
+        loaded.config.recording.duration_s = self.base.config.recording.duration_s;
+        Ok(loaded)
+    }
+}
+
+/// The file that `config` names now, as a whole path.
+fn settle(config: &mut Config) -> Result<PathBuf, String> {
+    let path = filename::settle(config, &Zoned::now()).map_err(|e| match &e {
+        filename::FilenameError::Exists { uses_run: true, .. } => {
+            format!("{e}: send filename {{run:auto}} for the next free number, or another run")
+        }
+        _ => format!("{e}: {}", e.help()),
+    })?;
+    Ok(whole(&path))
+}
+
+fn next_file(config: &Config) -> String {
+    match settle(&mut config.clone()) {
+        Ok(path) => format!("the next file is {}", path.display()),
+        Err(fault) => format!("taken, but nothing can be recorded yet: {fault}"),
+    }
+}
+
+/// A path that a program elsewhere can make something of.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// What is wrong with a configuration, without its places in the text.
+fn one_line(error: &ConfigError) -> String {
+    let told = error.diagnostics().iter().take(ERRORS_MAX).map(|diagnostic| match diagnostic.help() {
+        Some(help) => format!("{}: {help}", diagnostic.message()),
+        None => diagnostic.message().to_owned(),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! What the next recording will be, and what every wrong wish is told.
+
+use super::*;
+use crate::config::{Run, parse};
+use crate::remote::lines::Line;
+use crate::remote::protocol;
+
+const BASE: &str = "[experiment]\nname = \"grip\"\ntask = \"rest\"\n[remote]\nenabled = true\n[recording]\n\
+                    duration_s = 60\n";
+
+struct Lab {
+    base: Loaded,
+    search: PluginSearch,
+    folder: tempfile::TempDir,
+}
+
+fn lab(more: &str) -> Lab {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = format!("recording.directory={:?}", folder.path().to_string_lossy());
+    let base = parse(&format!("{BASE}{more}"), "grip.toml", &[directory]).expect("right");
+    Lab { base, search: PluginSearch::new(&[]), folder }
+}
+
+impl Lab {
+    fn desk(&self) -> Desk<'_> {
+        Desk::new(&self.base, &self.search)
+    }
+}
+
+fn obey(desk: &mut Desk<'_>, line: &str) -> String {
+    let command = protocol::parse(Line::Text(line.to_owned())).expect(line);
+    desk.obey(command, false).line()
+}
+
+const UDP: &str = "[[source]]\nname = \"imu\"\nplugin = \"udp\"\n[source.options]\nlisten = \"127.0.0.1:5005\"\npayload = \"marker\"\n";
+
+#[test]
+fn nothing_configured_and_nothing_selected_is_never_everything() {
+    let lab = lab("");
+    let mut desk = lab.desk();
+    let why = desk.ready().expect_err("nothing to record");
+    assert!(why.contains("nothing is configured and nothing is selected: send `select all`"), "{why}");
+    assert_eq!(obey(&mut desk, "select none"), "OK nothing is selected\n");
+    assert_eq!(
+        obey(&mut desk, "select type='EEG'"),
+        "OK the streams of LSL with type='EEG' will be recorded\n"
+    );
+    assert!(obey(&mut desk, "select type='EEG'").contains("already"));
+    assert_eq!(obey(&mut desk, "select all"), "OK every stream of LSL will be recorded\n");
+}
+
+#[test]
+fn what_is_configured_is_recorded_and_what_is_selected_beside_it() {
+    let lab = lab(UDP);
+    let mut desk = lab.desk();
+    let ready = desk.ready().expect("the source of the configuration");
+    assert_eq!(ready.prepared.sources.len(), 1);
+    assert!(ready.path.starts_with(lab.folder.path()), "{:?}", ready.path);
+    let told = obey(&mut desk, "select type='EEG'");
+    assert!(told.contains("with type='EEG' will be recorded, and what is configured: imu"), "{told}");
+    let loaded = desk.loaded(desk.naming()).expect("right");
+    assert_eq!(loaded.config.source[1].plugin, selected::PLUGIN);
+    assert!(loaded.text.contains("type='EEG'"), "the file will hold what was selected");
+}
+
+#[test]
+fn the_file_is_named_by_commands_and_the_counter_tests_the_real_path() {
+    let lab = lab(UDP);
+    let mut desk = lab.desk();
+    let root = lab.folder.path().join("Study 1");
+    let command =
+        format!("filename {{root:{}}}{{template:Exp%n/{{task}}_%b.xdf}}{{task:Hold}}", root.display());
+    let first = root.join("Exp001").join("Hold_Hold.xdf");
+    assert_eq!(obey(&mut desk, &command), format!("OK the next file is {}\n", first.display()));
+    std::fs::create_dir_all(first.parent().expect("a parent")).expect("folder");
+    std::fs::write(&first, "").expect("file");
+    let ready = desk.ready().expect("ready");
+    assert_eq!(ready.path, root.join("Exp002").join("Hold_Hold.xdf"));
+    assert_eq!(ready.config.experiment.run, Some(Run::Number(2)), "the file says which run it is");
+    assert_eq!(ready.config.recording.duration_s, Some(60.0));
+    let told = obey(&mut desk, "filename {run:1}");
+    assert!(told.starts_with("OK taken, but nothing can be recorded yet"), "{told}");
+    assert!(told.contains("already exists") && told.contains("send filename {run:auto}"), "{told}");
+    assert!(desk.ready().expect_err("exists").contains("nothing is ever overwritten"));
+}
+
+#[test]
+fn values_that_would_leave_the_folder_are_refused_and_change_nothing() {
+    let lab = lab(UDP);
+    let mut desk = lab.desk();
+    obey(&mut desk, "filename {participant:P1}{session:S1}");
+    let before = desk.naming().clone();
+    for wrong in [
+        "filename {participant:../../etc}",
+        "filename {session:..}",
+        "filename {template:../x}",
+        "filename {template:/etc/x}",
+        "filename {template:{participant}/{nonsense}}",
+        "filename {task:a/b}",
+        "filename {root:~/data}",
+        "filename {participant:sub-P1}",
+    ] {
+        let told = obey(&mut desk, wrong);
+        assert!(told.starts_with("ERROR nothing was changed: "), "{wrong}: {told}");
+        assert_eq!(*desk.naming(), before, "{wrong}");
+    }
+}
+
+#[test]
+fn while_it_records_commands_are_for_the_next_recording() {
+    let lab = lab(UDP);
+    let mut desk = lab.desk();
+    let command = protocol::parse(Line::Text("filename {task:walk}".to_owned())).expect("right");
+    assert_eq!(desk.obey(command, true).line(), "OK for the next recording: taken\n");
+    let command = protocol::parse(Line::Text("update".to_owned())).expect("right");
+    assert!(desk.obey(command, true).line().starts_with("OK for the next recording: what is configured"));
+}
