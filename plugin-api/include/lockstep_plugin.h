@@ -25,7 +25,8 @@
  *     made it. Strings are UTF-8 with a length and need no terminator. Texts that
  *     people read (log lines, reasons, names of events, messages of config_error)
  *     are taken as well as they can be read and cut at 4 KiB; all others (names,
- *     labels, XML, JSON) are refused when they are not UTF-8.
+ *     labels, XML, JSON) are refused when they are not UTF-8. Values of string
+ *     samples ought to be UTF-8, and are recorded byte for byte, whatever they are.
  *   - The library is never unloaded, so static data may live for ever.
  *   - Every struct passed by pointer starts with its own size. A later minor
  *     version only appends members, and zero or NULL in them means "not given".

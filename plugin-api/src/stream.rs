@@ -361,8 +361,8 @@ impl Handle {
         Pushed::check(unsafe { call(table.ctx, &chunk) }, "push_chunk")
     }
 
-    fn push_text(&mut self, timestamps_s: &[f64], values: &[&str]) -> Result<Pushed, Error> {
-        let borrowed: Vec<sys::Str> = values.iter().map(|v| sys::Str::new(v)).collect();
+    fn push_text<T: AsRef<[u8]>>(&mut self, timestamps_s: &[f64], values: &[T]) -> Result<Pushed, Error> {
+        let borrowed: Vec<sys::Str> = values.iter().map(|v| sys::Str::of_bytes(v.as_ref())).collect();
         self.push(timestamps_s, borrowed.as_ptr().cast(), size_of_val(borrowed.as_slice()))
     }
 
@@ -455,8 +455,9 @@ impl RawStream {
         self.0.push(timestamps_s, data.as_ptr().cast(), data.len())
     }
 
-    /// Record samples of strings, as [`TextStream::push`].
-    pub fn push_text(&mut self, timestamps_s: &[f64], values: &[&str]) -> Result<Pushed, Error> {
+    /// Record samples of strings, as [`TextStream::push`]. They ought to be UTF-8; other bytes are recorded
+    /// as they are.
+    pub fn push_text<T: AsRef<[u8]>>(&mut self, timestamps_s: &[f64], values: &[T]) -> Result<Pushed, Error> {
         if self.0.format != Format::String {
             return Err(Error::Invalid("push_text: this is a stream of numbers"));
         }

@@ -251,6 +251,11 @@ impl Str {
         Self { ptr: text.as_ptr().cast(), len: text.len() }
     }
 
+    /// Borrow bytes that ought to be text for the length of a call.
+    pub fn of_bytes(text: &[u8]) -> Self {
+        Self { ptr: text.as_ptr().cast(), len: text.len() }
+    }
+
     /// The empty text.
     pub const EMPTY: Self = Self { ptr: std::ptr::null(), len: 0 };
 

@@ -139,11 +139,9 @@ impl Recorded {
         if self.stream.format() == Format::String && !self.no_text {
             self.no_text = self.batch.texts().any(|text| std::str::from_utf8(text).is_err());
             if self.no_text {
-                let text = format!(
-                    "{}: texts that are no UTF-8; what cannot be read is replaced by \u{fffd}",
-                    self.label
-                );
-                host.log(LogLevel::Warn, &text);
+                let text = "it sends texts that are no UTF-8; they are recorded as they are, and readers may not agree \
+                            on what they mean";
+                host.log(LogLevel::Warn, &format!("{}: {text}", self.label));
             }
         }
         // The recorder refuses a chunk whole, so samples it will refuse go alone.
@@ -166,14 +164,8 @@ impl Recorded {
         let stamps_s = self.batch.stamps_s.get(begin..end).unwrap_or_default();
         if self.stream.format() == Format::String {
             let channels = self.stream.channel_count();
-            let texts: Vec<_> = self
-                .batch
-                .texts()
-                .skip(begin * channels)
-                .take((end - begin) * channels)
-                .map(String::from_utf8_lossy)
-                .collect();
-            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+            let texts: Vec<&[u8]> =
+                self.batch.texts().skip(begin * channels).take((end - begin) * channels).collect();
             let _ = self.stream.push_text(stamps_s, &texts)?;
         } else {
             let row_bytes = self.stream.channel_count() * self.stream.format().value_bytes();

@@ -253,8 +253,8 @@ unsafe fn push<'a>(
     let values = unsafe { array(chunk.data.cast::<sys::Str>(), values, "data") };
     let values = values.map_err(named)?;
     // SAFETY: the texts are lent likewise.
-    let texts: Option<Vec<&str>> = values.iter().map(|v| unsafe { v.as_str() }).collect();
-    let texts = texts.ok_or_else(|| of_stream("a string is not UTF-8".to_owned()))?;
+    let texts: Option<Vec<&[u8]>> = values.iter().map(|v| unsafe { v.as_bytes() }).collect();
+    let texts = texts.ok_or_else(|| of_stream("a string is NULL and has a length".to_owned()))?;
     Ok((stream, stream.push_strings(stamps, &texts, now_ns)))
 }
 

@@ -75,7 +75,7 @@ impl Events {
         let _in_order = self.in_order.lock();
         let now_ns = monotonic_ns();
         // A full queue is counted by the stream itself, and shown like any other loss.
-        self.stream.push_strings(&[seconds(now_ns)], &[&text], now_ns);
+        self.stream.push_strings(&[seconds(now_ns)], &[text.as_bytes()], now_ns);
     }
 }
 

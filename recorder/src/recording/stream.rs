@@ -204,8 +204,9 @@ impl StreamIntake {
         self.push(timestamps_s, bytes, now_ns, |encoder| encoder.push(timestamps_s, data))
     }
 
-    /// Take in samples of strings: a stamp each, values sample-major.
-    pub fn push_strings(&self, timestamps_s: &[f64], values: &[&str], now_ns: i64) -> Push {
+    /// Take in samples of strings: a stamp each, values sample-major. They ought to be UTF-8, and are
+    /// recorded as they are: to change or refuse them would lose what a device said.
+    pub fn push_strings(&self, timestamps_s: &[f64], values: &[&[u8]], now_ns: i64) -> Push {
         let bytes = 9 * timestamps_s.len() + values.iter().map(|v| v.len() + 9).sum::<usize>();
         self.push(timestamps_s, bytes, now_ns, |encoder| {
             encoder.push_strings(timestamps_s, values.iter().copied())
@@ -354,7 +355,7 @@ mod tests {
         assert!(matches!(nan, Push::Rejected(Rejected::Stamp { index: 1, .. })), "{nan:?}");
         let short = stream.push_numbers(&[1.0, 2.0], &[0; 7], 0);
         assert!(matches!(short, Push::Rejected(Rejected::Encode(_))), "{short:?}");
-        let text = stream.push_strings(&[1.0], &["a", "b"], 0);
+        let text = stream.push_strings(&[1.0], &[b"a", b"b"], 0);
         assert!(matches!(text, Push::Rejected(Rejected::Encode(_))), "{text:?}");
         assert_eq!(stream.counters.rejected.load(Relaxed), 5);
         assert!(taken(&stream).is_empty());

@@ -173,10 +173,10 @@ impl SampleEncoder {
     /// # Errors
     /// [`EncodeError::WrongSize`], [`EncodeError::WrongKind`] or [`EncodeError::BlockFull`];
     /// nothing is added then.
-    pub fn push_strings<'a>(
+    pub fn push_strings<T: AsRef<[u8]>>(
         &mut self,
         timestamps_s: &[f64],
-        values: impl ExactSizeIterator<Item = &'a str>,
+        values: impl ExactSizeIterator<Item = T>,
     ) -> Result<(), EncodeError> {
         if self.format != ChannelFormat::String {
             return Err(EncodeError::WrongKind { format: self.format, given: "strings", instead: "push" });
@@ -254,10 +254,10 @@ impl SampleEncoder {
         }
     }
 
-    fn append_strings<'a>(
+    fn append_strings<T: AsRef<[u8]>>(
         &mut self,
         timestamps_s: &[f64],
-        mut values: impl ExactSizeIterator<Item = &'a str>,
+        mut values: impl ExactSizeIterator<Item = T>,
     ) -> Result<(), EncodeError> {
         let given = values.len();
         let mut seen = 0;
@@ -265,9 +265,10 @@ impl SampleEncoder {
             self.require_room(STAMP_BYTES)?;
             self.append_stamp(*timestamp_s);
             for value in values.by_ref().take(self.channel_count) {
+                let value = value.as_ref();
                 self.require_room(value.len().saturating_add(9))?;
                 varlen::write(&mut self.block.body, value.len() as u64);
-                self.block.body.extend_from_slice(value.as_bytes());
+                self.block.body.extend_from_slice(value);
                 seen += 1;
             }
         }
