@@ -12,6 +12,9 @@ use socket2::{SockRef, TcpKeepalive};
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Between two such questions.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+/// How many of them.
+#[cfg(not(windows))]
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// One TCP connection: sends a request, then only receives.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ impl Connection {
     pub fn open(at: SocketAddr, request: Vec<u8>, registry: &Registry, token: Token) -> io::Result<Self> {
         let mut socket = TcpStream::connect(at)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL);
+        #[cfg(not(windows))]
+        let keepalive = keepalive.with_retries(KEEPALIVE_RETRIES);
         // Without it an outlet whose cable was pulled is found to be gone later.
         drop(SockRef::from(&socket).set_tcp_keepalive(&keepalive));
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;

@@ -12,10 +12,10 @@ const DEDUCED: u8 = 1;
 const STAMPED: u8 = 2;
 /// Longest text of one value.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
-/// How long samples are held that come before any stamp, in seconds of their rate...
-const HELD_S: f64 = 2.0;
-/// ...and how many at least and at most.
-const HELD_SAMPLES: (f64, f64) = (64.0, 65_536.0);
+/// Longest sample.
+const MAX_SAMPLE_BYTES: usize = 128 << 20;
+/// Samples that come before any stamp are held for one, so many bytes of them at the most: a chunk has one.
+const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// Samples, oldest first.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -34,6 +34,11 @@ impl Batch {
         self.stamps_s.clear();
         self.values.clear();
         self.text_ends.clear();
+    }
+
+    /// How much it is.
+    fn bytes(&self) -> usize {
+        self.values.len() + 8 * (self.stamps_s.len() + self.text_ends.len())
     }
 
     /// The texts, sample-major.
@@ -61,21 +66,20 @@ pub struct Decoder {
     last_s: Option<f64>,
     /// How many samples of the batch wait for the first stamp.
     held: usize,
-    max_held: usize,
+    gave_up: bool,
 }
 
 impl Decoder {
     /// For a feed of `format`; `swapped`: its numbers are in the byte order this machine does not have.
     pub fn new(format: Format, channel_count: usize, nominal_rate_hz: f64, swapped: bool) -> Self {
-        let (least, most) = HELD_SAMPLES;
         Self {
             channel_count,
             value_bytes: format.value_bytes(),
-            swapped: swapped && format.value_bytes() > 1,
+            swapped,
             period_s: if nominal_rate_hz > 0.0 { 1.0 / nominal_rate_hz } else { 0.0 },
             last_s: None,
             held: 0,
-            max_held: (HELD_S * nominal_rate_hz).clamp(least, most) as usize,
+            gave_up: false,
         }
     }
 
@@ -88,14 +92,25 @@ impl Decoder {
         let begin = batch.values.len();
         let decoded =
             if self.value_bytes > 0 { self.numbers(bytes, batch) } else { self.texts(bytes, batch) };
-        if self.swapped {
+        if self.swapped && self.value_bytes > 1 {
             let fresh = batch.values.get_mut(begin..).unwrap_or_default();
             fresh.chunks_exact_mut(self.value_bytes).for_each(<[u8]>::reverse);
         }
-        if self.held > self.max_held {
+        if self.held > 0 && batch.bytes() > MAX_HELD_BYTES {
             self.give_up_waiting(batch);
         }
-        decoded
+        match decoded {
+            // What is left is the beginning of a sample.
+            Ok(used) if bytes.len() - used > MAX_SAMPLE_BYTES => {
+                Err(Unreadable(format!("a sample has more than {MAX_SAMPLE_BYTES} bytes")))
+            }
+            decoded => decoded,
+        }
+    }
+
+    /// Whether samples that waited for a stamp had to do without one.
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up
     }
 
     /// Whether the batch is of samples that wait for a stamp.
@@ -114,7 +129,7 @@ impl Decoder {
             stamp_s += self.period_s;
             *stamp = stamp_s;
         }
-        self.held = 0;
+        (self.held, self.gave_up) = (0, true);
         self.last_s = Some(stamp_s);
     }
 
@@ -161,18 +176,17 @@ impl Decoder {
                 }
             };
             for _ in 0..self.channel_count {
-                match self.text(sample.get(at..).unwrap_or_default())? {
-                    Some((text, took)) => {
-                        batch.values.extend_from_slice(text);
-                        batch.text_ends.push(batch.values.len());
-                        at += took;
-                    }
-                    None => {
-                        batch.values.truncate(before.0);
-                        batch.text_ends.truncate(before.1);
-                        return Ok(used);
-                    }
+                let text = self.text(sample.get(at..).unwrap_or_default());
+                if let Ok(Some((text, took))) = text {
+                    batch.values.extend_from_slice(text);
+                    batch.text_ends.push(batch.values.len());
+                    at += took;
+                    continue;
                 }
+                // No part of a sample stays behind.
+                batch.values.truncate(before.0);
+                batch.text_ends.truncate(before.1);
+                return text.map(|_| used);
             }
             self.stamp(stamp_s, batch);
             used += at;

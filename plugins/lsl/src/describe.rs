@@ -6,7 +6,7 @@ use crate::net;
 /// What asks for it.
 pub const REQUEST: &[u8] = b"LSL:fullinfo\r\n";
 /// Longest description.
-pub const MAX_BYTES: usize = 64 << 20;
+pub const MAX_BYTES: usize = 8 << 20;
 
 /// A stream's own header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn read(bytes: &[u8], found: &Found) -> Result<Description, String> {
         }
     };
     let inside = inside_info(&text).ok_or("it is no description: there is no <info> in it")?;
-    let described = net::read_description(&text)?;
+    let described = net::read_description(&text).ok_or("it does not say what the stream is")?;
     let agrees = described.uid == found.uid
         && described.channel_count == found.channel_count
         && described.format == found.format;

@@ -18,6 +18,7 @@ use self::clocks::Clocks;
 use self::slot::{Link, Look, Slot, Stage};
 use crate::clock::{Corridor, Order, Report};
 use crate::connection::{Connection, Got};
+use crate::decode::Unreadable;
 use crate::describe;
 use crate::discovery::Wave;
 use crate::handshake::Handshake;
@@ -35,6 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 const PAUSE_BYTES: usize = 64 << 10;
 /// Pause while connections are being made.
 const BUSY_PAUSE: Duration = Duration::from_millis(4);
+/// The network is asked often for a stream that was lost, for so long.
+const HURRY: Duration = Duration::from_secs(60);
 /// An outlet that has not answered by now is told of.
 const ANSWER_S: f64 = 3.0;
 /// One that has not answered by now is tried again.
@@ -150,14 +153,18 @@ impl Hub {
                         );
                         self.host.log(LogLevel::Warn, &text);
                     }
-                    self.look(number);
+                    self.look(number)?;
                 }
                 News::Continued(number, _) => {
                     self.lose(number, "its outlet was replaced by another")?;
                     if let Some(slot) = self.slots.get_mut(number) {
+                        if slot.recorded.is_none() {
+                            slot.close(self.poll.registry());
+                            slot.description = None;
+                        }
                         slot.retry_now();
                     }
-                    self.look(number);
+                    self.look(number)?;
                 }
                 News::Seen(number) => {
                     if let Some(slot) = self.slots.get_mut(number).filter(|s| matches!(s.link, Link::Gone)) {
@@ -175,21 +182,21 @@ impl Hub {
     }
 
     /// Have the clock of a stream's outlet looked at.
-    fn look(&mut self, number: usize) {
+    fn look(&mut self, number: usize) -> Result<(), Error> {
         let (Some(entry), Some(slot)) = (self.registry.entries.get(number), self.slots.get_mut(number))
         else {
-            return;
+            return Ok(());
         };
         self.last_look += 1;
-        slot.look = match entry.outlet.time_service {
-            Some(at) => {
-                self.looks.retain(|_, of| *of != number);
-                self.looks.insert(self.last_look, number);
-                self.clocks.look(self.last_look, at);
-                Look::Waiting(Instant::now())
-            }
-            None => Look::Done(Vec::new()),
-        };
+        self.looks.retain(|_, of| *of != number);
+        slot.look = Look::Waiting(Instant::now());
+        if let Some(at) = entry.outlet.time_service {
+            self.looks.insert(self.last_look, number);
+            self.clocks.look(self.last_look, at);
+        } else {
+            self.looked(number, Vec::new())?;
+        }
+        Ok(())
     }
 
     fn report(&mut self, report: Report) -> Result<(), Error> {
@@ -223,15 +230,17 @@ impl Hub {
         let (now, before) = (Corridor::new(looked), self.clocks.get(clock).and_then(|c| c.corridor));
         let shift = match (before, now) {
             (Some(before), Some(now)) if before.agrees(&now) => return self.clocks.measured(clock, looked),
-            (None, Some(_)) => return self.clocks.measured(clock, looked),
             (None, None) => return Ok(()),
+            (None, Some(_)) => "the clock before could not be measured".to_owned(),
             (Some(before), Some(now)) => {
                 format!("its clock is off by {:+.6} s against before", before.middle_s() - now.middle_s())
             }
             (Some(_), None) => "its time service does not answer, so its clock may be another".to_owned(),
         };
-        let others = self.slots.iter().enumerate().any(|(n, slot)| {
-            n != number && slot.is_streaming() && slot.recorded.as_ref().is_some_and(|r| r.clock == clock)
+        // One that the network does not show any more only seems to be there.
+        let others = self.slots.iter().zip(&self.registry.entries).enumerate().any(|(n, (slot, other))| {
+            let is_there = n != number && slot.is_streaming() && other.missed == 0;
+            is_there && slot.recorded.as_ref().is_some_and(|r| r.clock == clock)
         });
         let reason = format!("{} has another outlet ({}); {shift}", entry.label, entry.outlet.hostname);
         if !others {
@@ -248,7 +257,8 @@ impl Hub {
         }
         // Others are still stamped by that clock, so this stream goes on as a stream of its own.
         self.host.log(LogLevel::Warn, &format!("{reason}: it goes on as a stream of its own"));
-        let label = self.registry.free_label(&entry.outlet);
+        let outlet = entry.outlet.clone();
+        let label = self.registry.new_label(&outlet);
         if let Some(entry) = self.registry.entries.get_mut(number) {
             entry.label = label;
         }
@@ -256,8 +266,9 @@ impl Hub {
             if let Some(mut recorded) = slot.recorded.take() {
                 recorded.finish("it goes on as another stream, for its clock is another");
             }
-            slot.look = Look::Done(looked.to_vec());
-            slot.retry_now();
+            // Its description is another as well.
+            slot.close(self.poll.registry());
+            (slot.look, slot.description) = (Look::Done(looked.to_vec()), None);
         }
         Ok(())
     }
@@ -275,7 +286,15 @@ impl Hub {
         if let Some(changed) = description.changed {
             self.host.log(LogLevel::Warn, &format!("{}: its description: {changed}", entry.label));
         }
-        let clock = self.clocks.of(&entry.outlet, looked)?;
+        let clock = match self.clocks.of(&entry.outlet, looked) {
+            Ok(clock) => clock,
+            Err(Error::NotRunning) => return Err(Error::NotRunning),
+            Err(error) => {
+                slot.warn(self.host, &entry.label, &format!("the recorder refuses its clock: {error}"));
+                slot.retry_later();
+                return Ok(());
+            }
+        };
         let Some(shared) = self.clocks.get(clock) else { return Ok(()) };
         let is_required = self.registry.is_required(entry);
         let header = &description.inside;
@@ -321,6 +340,7 @@ impl Hub {
     fn links(&mut self) -> Result<(), Error> {
         for number in 0..self.slots.len() {
             if self.slots.get(number).is_some_and(|slot| slot.look.is_lost()) {
+                self.looks.retain(|_, of| *of != number);
                 self.looked(number, Vec::new())?;
             }
             let (Some(slot), Some(entry)) = (self.slots.get_mut(number), self.registry.entries.get(number))
@@ -491,7 +511,11 @@ impl Hub {
             Stage::Streaming(_) => received,
         };
         let Some(recorded) = &mut slot.recorded else { return Ok(()) };
-        let decoded = recorded.receive(host, bytes)?;
+        let decoded = match recorded.receive(host, bytes) {
+            Ok(decoded) => decoded,
+            Err(Error::NotRunning) => return Err(Error::NotRunning),
+            Err(error) => Err(Unreadable(error.to_string())),
+        };
         match (decoded, &mut slot.link) {
             (Ok(used), Link::Open { stage: Stage::Streaming(left), .. }) => {
                 left.clear();
@@ -542,11 +566,11 @@ impl Hub {
         else {
             return Ok(());
         };
-        let was_streaming = slot.is_streaming();
+        let lasted = slot.streams_for();
         slot.close(self.poll.registry());
         entry.connected = false;
-        if was_streaming {
-            slot.retry_soon();
+        if let Some(lasted) = lasted {
+            slot.feed_ended(lasted);
             if let Some(recorded) = &mut slot.recorded {
                 recorded.lose(self.host, why, self.host.now_s())?;
             }
@@ -569,7 +593,9 @@ impl Hub {
             .collect();
         let streaming = self.slots.iter().filter(|slot| slot.is_streaming()).count();
         let lost = self.slots.iter().filter(|slot| slot.is_lost()).count();
-        let hurry = !missing.is_empty() || self.slots.iter().any(|slot| !slot.is_streaming());
+        let in_vain = |slot: &Slot| slot.lost_for() > Some(HURRY);
+        let wanting = self.slots.iter().any(|slot| !slot.is_streaming() && !in_vain(slot));
+        let hurry = !missing.is_empty() || wanting || self.registry.has_doubts();
         self.wires.hurry.store(hurry, Relaxed);
         let (state, reason) = if !missing.is_empty() {
             let wanted: Vec<String> = missing.iter().map(ToString::to_string).collect();

@@ -100,18 +100,11 @@ fn address(info: &StreamInfo, v4_port: u16, v6_port: u16) -> Option<SocketAddr> 
     Some(SocketAddrV6::new(ip, v6_port, 0, scope.parse().unwrap_or(0)).into())
 }
 
-/// Read the whole description an outlet gives of its stream: the facts that must agree with what it
-/// announced. Its addresses are empty.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read_description(xml: &str) -> Result<Found, String> {
-    let info = StreamInfo::from_fullinfo_xml(xml)?;
-    // A parsed document holds texts as they are meant.
-    let mut described = found(&info).ok_or("it has no channel format")?;
-    (described.name, described.kind) = (info.name, info.stream_type);
-    (described.source_id, described.hostname) = (info.source_id, info.hostname);
-    Ok(described)
+/// The facts of a description that must agree with what its outlet announced. Of its `desc` nothing is read:
+/// that may be nested as deeply as a peer likes.
+pub fn read_description(xml: &str) -> Option<Found> {
+    let flat = xml.split_once("<desc").map_or(xml, |(before, _)| before);
+    found(&StreamInfo::from_shortinfo_xml(flat)?)
 }
 
 /// Whether `found` fulfils `predicate`; one that cannot be read is fulfilled by nothing.

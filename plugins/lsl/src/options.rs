@@ -69,6 +69,29 @@ impl Options {
     }
 }
 
+/// What every outlet announces of its stream, and what else a predicate of that can say.
+const ANNOUNCED: &str = "name type channel_count channel_format source_id nominal_srate uid session_id hostname \
+                         created_at and or not div mod true false contains starts-with substring string-length \
+                         translate concat normalize-space number floor ceiling round";
+
+/// Whether a predicate asks only for what every outlet announces.
+fn is_plain(predicate: &str) -> bool {
+    // Texts in quotes are no names.
+    let (mut words, mut quote) = (String::new(), None);
+    for c in predicate.chars() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '/' | '*' | '@' | '[' | ':') => return false,
+            (None, c) => words.push(c),
+        }
+    }
+    let is_known = |word: &str| ANNOUNCED.split(' ').any(|known| known == word);
+    let words = words.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
+    words.filter(|word| word.starts_with(char::is_alphabetic)).all(is_known)
+}
+
 /// What is plainly wrong with an LSL predicate. Functions and names are the outlets' to judge.
 pub fn predicate_fault(predicate: &str) -> Option<String> {
     if predicate.len() > MAX_PREDICATE_BYTES {
@@ -107,13 +130,16 @@ impl Selection {
             && (self.host.is_empty()
                 || self.host.eq_ignore_ascii_case(&found.hostname)
                 || found.data.is_some_and(|at| at.ip().to_string() == self.host))
-            && (self.predicate.is_empty() || told || net::matches(&self.predicate, found))
+            && match self.network_query() {
+                Some(_) => told,
+                None => self.predicate.is_empty() || net::matches(&self.predicate, found),
+            }
     }
 
     /// The predicate, when only the outlets themselves can judge it: it asks for more of the description
     /// than they send to everybody, or is beyond what is understood here.
     pub fn network_query(&self) -> Option<&str> {
-        let only_there = self.predicate.contains("desc") || !net::is_readable(&self.predicate);
+        let only_there = !is_plain(&self.predicate) || !net::is_readable(&self.predicate);
         (!self.predicate.is_empty() && only_there).then_some(self.predicate.as_str())
     }
 }
@@ -163,7 +189,12 @@ mod tests {
         assert_eq!(query("type='EEG'"), None);
         assert_eq!(query("desc/maker='x'").as_deref(), Some("desc/maker='x'"));
         assert_eq!(query("count(child::name)=1").as_deref(), Some("count(child::name)=1"));
+        assert_eq!(query("//label='Cz'").as_deref(), Some("//label='Cz'"));
+        assert_eq!(query("type='a/desc' and not(contains(name,'x')) or channel_count>=2.5"), None);
+        assert_eq!(query("v4data_port>0").as_deref(), Some("v4data_port>0"));
         assert_eq!(query(""), None);
+        let other = Selection { predicate: "not(desc/maker='Acme')".into(), ..Selection::default() };
+        assert!(!other.fits(&sample("x", "EEG"), false) && other.fits(&sample("x", "EEG"), true));
     }
 
     #[test]

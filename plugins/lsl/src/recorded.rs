@@ -22,6 +22,8 @@ pub struct Recorded {
     no_text: bool,
     /// Whether a sample ever came.
     pub has_samples: bool,
+    /// When samples last came, in seconds of recorder time.
+    received_s: f64,
 }
 
 impl Recorded {
@@ -37,6 +39,7 @@ impl Recorded {
             uid: uid.to_owned(),
             no_text: false,
             has_samples: false,
+            received_s: f64::NEG_INFINITY,
         }
     }
 
@@ -47,6 +50,7 @@ impl Recorded {
     pub fn open(&mut self, outlet: &Found, swapped: bool, now_s: f64) -> Result<(), Error> {
         let decoder = Decoder::new(outlet.format, outlet.channel_count, outlet.nominal_rate_hz, swapped);
         self.decoder = Some(decoder);
+        self.batch.clear();
         let before = std::mem::replace(&mut self.uid, outlet.uid.clone());
         let Some((from_s, why)) = self.lost.take() else { return Ok(()) };
         let whose = if before == outlet.uid {
@@ -82,7 +86,9 @@ impl Recorded {
         if self.lost.is_none() {
             host.log(LogLevel::Warn, &format!("{}: {why}", self.label));
             self.stream.set_state(State::Lost, why);
-            self.lost = Some((now_s, why.to_owned()));
+            // A peer that went without a word was gone before that was noticed.
+            let since_s = if self.has_samples { self.received_s } else { now_s };
+            self.lost = Some((since_s, why.to_owned()));
         }
         self.decoder = None;
         Ok(())
@@ -103,8 +109,15 @@ impl Recorded {
     /// # Errors
     /// Outside: those of the recorder. Inside: what follows cannot be read.
     pub fn receive(&mut self, host: Host, bytes: &[u8]) -> Result<Result<usize, Unreadable>, Error> {
-        let Some(decoder) = &mut self.decoder else { return Ok(Ok(0)) };
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(Err(Unreadable("its feed was not opened".to_owned())));
+        };
+        let had_given_up = decoder.has_given_up();
         let decoded = decoder.decode(bytes, &mut self.batch);
+        if decoder.has_given_up() && !had_given_up {
+            let text = "its samples come without a time stamp; they are counted from 0, as liblsl does";
+            host.log(LogLevel::Warn, &format!("{}: {text}", self.label));
+        }
         if !decoder.is_holding() {
             self.push(host)?;
         }
@@ -117,7 +130,8 @@ impl Recorded {
             && decoder.is_holding()
         {
             decoder.give_up_waiting(&mut self.batch);
-            return self.push_batch(0, self.batch.stamps_s.len());
+            self.push_batch(0, self.batch.stamps_s.len())?;
+            self.batch.clear();
         }
         Ok(())
     }
@@ -136,6 +150,7 @@ impl Recorded {
             return Ok(());
         }
         self.has_samples = true;
+        self.received_s = host.now_s();
         if self.stream.format() == Format::String && !self.no_text {
             self.no_text = self.batch.texts().any(|text| std::str::from_utf8(text).is_err());
             if self.no_text {

@@ -1,11 +1,15 @@
 //! Which streams there are, which of them are recorded, and which outlet continues which: no sockets.
 
+use std::collections::HashSet;
+
 use crate::discovery::Wave;
 use crate::found::Found;
 use crate::options::Selection;
 
 /// An outlet that is not seen in so many waves in a row is gone.
 const MISSED_WAVES: u32 = 3;
+/// One that is connected, and that another outlet seems to continue, is gone after so many.
+const DOUBTFUL_WAVES: u32 = 2;
 /// Streams recorded at the most; the recorder itself allows as many of one source.
 pub const MAX_STREAMS: usize = 512;
 /// Streams named in a message at the most.
@@ -50,6 +54,8 @@ pub struct Registry {
     selections: Vec<Selection>,
     /// In the order in which they were found.
     pub entries: Vec<Entry>,
+    /// Every label ever given: the recorder keeps them.
+    labels: HashSet<String>,
     /// What else is on the network.
     others: Vec<String>,
     refused: bool,
@@ -59,7 +65,14 @@ pub struct Registry {
 impl Registry {
     /// Nothing is known yet.
     pub fn new(selections: Vec<Selection>) -> Self {
-        Self { selections, entries: Vec::new(), others: Vec::new(), refused: false, asked: false }
+        Self {
+            selections,
+            entries: Vec::new(),
+            labels: HashSet::new(),
+            others: Vec::new(),
+            refused: false,
+            asked: false,
+        }
     }
 
     /// Take in what the network shows.
@@ -88,19 +101,22 @@ impl Registry {
                 self.others.push(found.to_string());
                 continue;
             }
-            let continued = self.entries.iter().position(|e| {
-                (!e.connected || e.is_out_of_sight()) && e.missed > 0 && found.continues(&e.outlet)
-            });
+            // A connection may seem to stand when its outlet is gone: another wave will tell.
+            let continued = self.entries.iter().position(|e| e.missed > 0 && found.continues(&e.outlet));
+            let doubtful = |e: &Entry| e.connected && e.missed < DOUBTFUL_WAVES;
+            if continued.and_then(|n| self.entries.get(n)).is_some_and(doubtful) {
+                continue;
+            }
             match continued {
                 Some(number) => {
                     if let Some(entry) = self.entries.get_mut(number) {
                         let before = std::mem::replace(&mut entry.outlet, found.clone());
-                        (entry.missed, entry.connected) = (0, false);
+                        (entry.missed, entry.connected, entry.selections) = (0, false, selections);
                         news.push(News::Continued(number, before.uid));
                     }
                 }
                 None if self.entries.len() < MAX_STREAMS => {
-                    let label = self.free_label(found);
+                    let label = self.new_label(found);
                     let outlet = found.clone();
                     self.entries.push(Entry { outlet, label, connected: false, missed: 0, selections });
                     news.push(News::New(self.entries.len() - 1));
@@ -111,14 +127,16 @@ impl Registry {
         news
     }
 
-    /// A name nobody has yet: the stream's own, where it can be.
-    pub fn free_label(&self, found: &Found) -> String {
-        let taken = |label: &str| self.entries.iter().any(|e| e.label == label);
+    /// A name nobody has had yet: the stream's own, where it can be.
+    pub fn new_label(&mut self, found: &Found) -> String {
         let own = if found.name.is_empty() { "unnamed" } else { &found.name };
         let with_host = format!("{own} ({})", found.hostname);
         let numbered = (2..).map(|n| format!("{with_host} #{n}"));
         let candidates = [own.to_owned(), with_host.clone()].into_iter().chain(numbered);
-        candidates.into_iter().find(|label| !taken(label)).unwrap_or_default()
+        let mut free = candidates.filter(|label| !self.labels.contains(label));
+        let label = free.next().unwrap_or_default();
+        self.labels.insert(label.clone());
+        label
     }
 
     /// The required selections for which `recorded` says no stream is recorded.
@@ -127,6 +145,11 @@ impl Registry {
             self.entries.iter().enumerate().any(|(n, e)| e.selections.contains(&selection) && recorded(n))
         };
         self.selections.iter().enumerate().filter(|(n, s)| s.required && !has(*n)).map(|(_, s)| s).collect()
+    }
+
+    /// Whether the network does not show an outlet that seems to be connected.
+    pub fn has_doubts(&self) -> bool {
+        self.entries.iter().any(|e| e.connected && e.missed > 0)
     }
 
     /// Whether a required selection has chosen `entry`.
@@ -199,11 +222,11 @@ mod tests {
         let continued = News::Continued(0, "uid-cap".to_owned());
         assert_eq!(registry.take(&wave(std::slice::from_ref(&again))), [continued]);
         registry.entries[0].connected = true;
-        let third = Found { uid: "3".into(), ..again };
-        let seen: Vec<_> = (0..3).map(|_| registry.take(&wave(&[])).len()).collect();
-        assert_eq!(seen, [0, 0, 0]);
-        assert!(registry.entries[0].is_out_of_sight());
-        assert_eq!(registry.take(&wave(&[third])), [News::Continued(0, "2".to_owned())], "a dead connection");
+        let third = wave(&[Found { uid: "3".into(), ..again }]);
+        assert_eq!(registry.take(&third), [], "its connection seems to stand");
+        assert!(registry.has_doubts());
+        assert_eq!(registry.take(&third), [News::Continued(0, "2".to_owned())], "a dead connection");
+        assert!(!registry.has_doubts());
     }
 
     #[test]

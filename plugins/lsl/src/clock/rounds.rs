@@ -13,8 +13,8 @@ const ANSWER_S: f64 = 0.25;
 const LOOK: (u32, f64) = (8, 0.004);
 /// An answer of a look that takes longer than this is late: the stream waits for it.
 const LOOK_ANSWER_S: f64 = 0.2;
-/// Time between two questions of the last burst.
-const LAST_GAP_S: f64 = 0.006;
+/// Time between two questions of the last burst, and for all of them.
+const LAST_GAP_S: (f64, f64) = (0.006, 0.08);
 /// An answer of the last burst that takes longer than this is late.
 const LAST_ANSWER_S: f64 = 0.06;
 /// Numbers of questions whose late answers are still known as such.
@@ -55,7 +55,6 @@ pub struct Counters {
 
 #[derive(Debug)]
 struct Running {
-    begun_s: f64,
     next_s: f64,
     sent: u32,
     wanted: u32,
@@ -130,6 +129,7 @@ impl Rounds {
         target.members = members;
         if target.members.get(target.current).copied() != asked {
             self.running.remove(&Whose::Clock(number));
+            self.open.retain(|_, (of, _)| *of != Whose::Clock(number));
         }
     }
 
@@ -141,14 +141,15 @@ impl Rounds {
 
     /// A last burst to everybody, before the end.
     pub fn last(&mut self, now_s: f64) {
-        let wanted = self.settings.probes_per_burst;
+        let wanted = self.settings.probes_per_burst.max(1);
+        let gap_s = LAST_GAP_S.0.min(LAST_GAP_S.1 / f64::from(wanted));
         let all: Vec<_> = self
             .targets
             .iter()
             .filter_map(|(&number, t)| Some((number, *t.members.get(t.current)?)))
             .collect();
         for (number, at) in all {
-            self.begin(Whose::Clock(number), at, wanted, Some(LAST_GAP_S), LAST_ANSWER_S, now_s);
+            self.begin(Whose::Clock(number), at, wanted, Some(gap_s), LAST_ANSWER_S, now_s);
         }
         self.targets.clear();
     }
@@ -172,19 +173,10 @@ impl Rounds {
         answer_s: f64,
         now_s: f64,
     ) {
-        // One that was running is given up; what it brought is kept.
+        // One that was running is given up, and its answers are late; what it brought is kept.
+        self.open.retain(|_, (of, _)| *of != whose);
         let exchanges = self.running.remove(&whose).map(|r| r.exchanges).unwrap_or_default();
-        let running = Running {
-            begun_s: now_s,
-            next_s: now_s,
-            sent: 0,
-            wanted,
-            gap_s,
-            answer_s,
-            at,
-            exchanges,
-            open: 0,
-        };
+        let running = Running { next_s: now_s, sent: 0, wanted, gap_s, answer_s, at, exchanges, open: 0 };
         self.running.insert(whose, running);
     }
 
@@ -302,7 +294,7 @@ impl Rounds {
         let mut bursts = Vec::new();
         for whose in over {
             let Some(running) = self.running.remove(&whose) else { continue };
-            self.open.retain(|_, (of, asked_s)| *of != whose || *asked_s < running.begun_s);
+            self.open.retain(|_, (of, _)| *of != whose);
             if let (Whose::Clock(number), true) = (whose, running.exchanges.is_empty())
                 && let Some(target) = self.targets.get_mut(&number)
             {

@@ -51,12 +51,13 @@ fn samples_before_the_first_stamp_wait_for_it_and_stand_before_it() {
 fn a_feed_that_never_says_a_stamp_is_counted_from_zero_as_liblsl_does() {
     let mut decoder = Decoder::new(Format::Int8, 1, 4.0, false);
     let mut batch = Batch::default();
-    for value in 0..65 {
-        assert_eq!(decoder.decode(&deduced(&[value]), &mut batch), Ok(2));
-        assert_eq!(decoder.is_holding(), value < 64, "{value}");
-    }
+    let many = deduced(&[7]).repeat(1 << 20);
+    assert_eq!(decoder.decode(&many, &mut batch), Ok(many.len()));
+    assert!(decoder.is_holding() && !decoder.has_given_up());
+    assert_eq!(decoder.decode(&many, &mut batch), Ok(many.len()));
+    assert!(!decoder.is_holding() && decoder.has_given_up());
     assert_eq!(batch.stamps_s[..3], [0.25, 0.5, 0.75]);
-    assert_eq!(all(&mut decoder, &deduced(&[0])).stamps_s, [66.0 * 0.25]);
+    assert_eq!(all(&mut decoder, &deduced(&[0])).stamps_s, [f64::from((2 << 20) + 1) * 0.25]);
     let mut short = Decoder::new(Format::Int8, 1, 4.0, false);
     let mut batch = all(&mut short, &deduced(&[7]));
     short.give_up_waiting(&mut batch);
@@ -91,6 +92,28 @@ fn what_is_no_sample_is_said_and_what_came_before_is_kept() {
     assert!(error(&mut texts, &deduced(&[3, 1])).contains("3 bytes"));
     assert!(error(&mut texts, &deduced(&[8, 0, 0, 0, 0, 0, 0, 0, 1])).contains("said to have"));
     assert!(error(&mut texts, &[0]).contains("no tag"));
+}
+
+#[test]
+fn a_broken_sample_leaves_nothing_behind() {
+    let mut decoder = Decoder::new(Format::String, 2, 0.0, false);
+    let mut batch = Batch::default();
+    let bytes = [stamped(1.0, &[1, 1, b'a', 1, 0]), stamped(2.0, &[1, 1, b'x', 9])].concat();
+    assert!(decoder.decode(&bytes, &mut batch).is_err());
+    assert_eq!((batch.stamps_s.len(), batch.text_ends.len(), batch.values.as_slice()), (1, 2, &b"a"[..]));
+}
+
+#[test]
+fn stamps_and_lengths_are_turned_whatever_the_format() {
+    let mut stamp = 2.5_f64.to_ne_bytes();
+    stamp.reverse();
+    let mut small = Decoder::new(Format::Int8, 1, 0.0, true);
+    assert_eq!(all(&mut small, &[&[STAMPED][..], &stamp, &[7]].concat()).stamps_s, [2.5]);
+    let mut texts = Decoder::new(Format::String, 1, 0.0, true);
+    let mut length = 3_u32.to_ne_bytes();
+    length.reverse();
+    let batch = all(&mut texts, &[&[STAMPED][..], &stamp, &[4], &length, b"abc"].concat());
+    assert_eq!((batch.stamps_s, batch.values), (vec![2.5], b"abc".to_vec()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::found::Found;
 #[derive(Debug)]
 pub struct SharedClock {
     clock: Clock,
+    name: String,
     hostname: String,
     ip: Option<std::net::IpAddr>,
     /// Where its offset was when it was last measured.
@@ -42,7 +43,7 @@ impl Clocks {
 
     /// Have the time service at `at` looked at.
     pub fn look(&self, token: u64, at: SocketAddr) {
-        // The prober takes orders fifty times a second; a full queue means that it is gone.
+        // One that finds no room is noticed by the look that never ends.
         let _ = self.orders.try_send(Order::Look { token, at });
     }
 
@@ -62,14 +63,13 @@ impl Clocks {
             self.measured(number, looked)?;
             return Ok(number);
         }
-        let same_machine = self.all.iter().filter(|c| c.hostname == outlet.hostname).count();
-        let name = match same_machine {
-            0 => format!("LSL clock {}", outlet.hostname),
-            before => format!("LSL clock {} #{}", outlet.hostname, before + 1),
-        };
-        let clock = self.host.add_clock(&ClockInfo::new(name, Domain::Monotonic))?;
+        let plain = format!("LSL clock {}", outlet.hostname);
+        let numbered = (2..).map(|n| format!("{plain} #{n}"));
+        let mut names = std::iter::once(plain.clone()).chain(numbered);
+        let name = names.find(|name| !self.all.iter().any(|c| c.name == *name)).unwrap_or_default();
+        let clock = self.host.add_clock(&ClockInfo::new(name.clone(), Domain::Monotonic))?;
         let hostname = outlet.hostname.clone();
-        self.all.push(SharedClock { clock, hostname, ip, corridor: None, members: Vec::new() });
+        self.all.push(SharedClock { clock, name, hostname, ip, corridor: None, members: Vec::new() });
         let number = self.all.len() - 1;
         self.measured(number, looked)?;
         Ok(number)

@@ -13,6 +13,8 @@ use crate::registry::Entry;
 
 /// Pause before the first try after a break, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// A feed that lasts this long is well.
+const LASTING: Duration = Duration::from_secs(2);
 /// A stream of a regular rate must send within this time.
 const FIRST_SAMPLE: Duration = Duration::from_secs(3);
 /// Tries that fail before it is told.
@@ -96,6 +98,8 @@ pub struct Slot {
     failures: u32,
     trouble: Option<String>,
     warned: bool,
+    /// When a feed of it last ended.
+    ended: Option<Instant>,
 }
 
 impl Slot {
@@ -109,12 +113,26 @@ impl Slot {
             failures: 0,
             trouble: None,
             warned: false,
+            ended: None,
         }
     }
 
     /// Whether its feed is open.
     pub fn is_streaming(&self) -> bool {
         matches!(&self.link, Link::Open { stage: Stage::Streaming(_), .. })
+    }
+
+    /// How long its feed has been open.
+    pub fn streams_for(&self) -> Option<Duration> {
+        match &self.link {
+            Link::Open { connection, stage: Stage::Streaming(_) } => Some(connection.opened.elapsed()),
+            _ => None,
+        }
+    }
+
+    /// How long ago its feed ended, while there is no other.
+    pub fn lost_for(&self) -> Option<Duration> {
+        self.ended.filter(|_| !self.is_streaming()).map(|ended| ended.elapsed())
     }
 
     /// Whether its feed was open, and is not any more.
@@ -135,10 +153,16 @@ impl Slot {
         }
     }
 
-    /// Connect again after the first pause.
-    pub fn retry_soon(&mut self) {
-        self.failures = 0;
-        self.link = Link::Idle { retry: Instant::now() + RETRY.0 };
+    /// Its feed has ended: connect again after the first pause, and after a longer one when feeds keep
+    /// ending as soon as they are open.
+    pub fn feed_ended(&mut self, lasted: Duration) {
+        self.ended = Some(Instant::now());
+        if lasted > LASTING {
+            (self.failures, self.warned) = (0, false);
+            self.link = Link::Idle { retry: Instant::now() + RETRY.0 };
+        } else {
+            self.failed("its feed ends as soon as it is open");
+        }
     }
 
     /// Nothing is to be opened for now.
@@ -178,7 +202,7 @@ impl Slot {
 
     /// Its feed is open.
     pub fn opened(&mut self) {
-        (self.failures, self.trouble, self.warned) = (0, None, false);
+        self.trouble = None;
         if let Link::Open { stage, .. } = &mut self.link {
             *stage = Stage::Streaming(Vec::new());
         }
