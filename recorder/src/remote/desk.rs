@@ -9,7 +9,7 @@ use toml_edit::DocumentMut;
 use super::naming::Naming;
 use super::protocol::{Command, Reply};
 use super::selection::Selection;
-use crate::config::{Config, ConfigError, Loaded, filename, parse, selected};
+use crate::config::{Config, ConfigError, Loaded, filename, lsl, parse};
 use crate::host::PluginSearch;
 use crate::recording::prepare::{Prepared, prepare};
 
@@ -137,7 +137,7 @@ impl<'a> Desk<'a> {
         let faulty = || "the configuration cannot be extended: please report this".to_owned();
         let mut toml: DocumentMut = self.base.text.parse().map_err(|_| faulty())?;
         naming.write_into(&mut toml).ok_or_else(faulty)?;
-        selected::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
+        lsl::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
         let mut loaded = parse(&toml.to_string(), &self.base.file_name, &[]).map_err(|e| one_line(&e))?;
         // It may have been typed beside the configuration.
         loaded.config.recording.duration_s = self.base.config.recording.duration_s;

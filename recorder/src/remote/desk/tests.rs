@@ -59,7 +59,7 @@ fn what_is_configured_is_recorded_and_what_is_selected_beside_it() {
     let told = obey(&mut desk, "select type='EEG'");
     assert!(told.contains("with type='EEG' will be recorded, and what is configured: imu"), "{told}");
     let loaded = desk.loaded(desk.naming()).expect("right");
-    assert_eq!(loaded.config.source[1].plugin, selected::PLUGIN);
+    assert_eq!(loaded.config.source[1].plugin, lsl::PLUGIN);
     assert!(loaded.text.contains("type='EEG'"), "the file will hold what was selected");
 }
 
