@@ -23,9 +23,7 @@ fn remote(dir: &TestDir, config: &str, arguments: &[&str]) -> (Recorder, u16) {
     let mut command = lockstep(["record".as_ref(), config.as_os_str()]);
     command.args(["--json", "--remote", "127.0.0.1:0"]).args(arguments).current_dir(&**dir);
     let recorder = Recorder::from_command(&mut command, &dir.join("none.xdf"));
-    let idle = recorder.wait_for("remote", "the address", |r| r["state"] == "idle");
-    let address = idle["address"].as_str().expect("an address");
-    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let port = recorder.wait_for_port();
     (recorder, port)
 }
 
@@ -74,6 +72,7 @@ fn a_script_drives_it_as_labrecorder_is_driven() {
     let said = check(
         "remote_client",
         [
+            "devices",
             port.to_string().as_str(),
             &serde_json::to_string(&device.command()).expect("JSON"),
             dir.join("Study").to_str().expect("text"),

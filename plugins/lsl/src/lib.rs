@@ -26,9 +26,9 @@ mod source;
 mod survey;
 
 pub use entry::plugin_table;
-pub use options::predicate_fault;
+pub use options::{Selection, predicate_fault};
 pub use source::LslSource;
-pub use survey::{Listed, survey};
+pub use survey::{Listed, Seen, seen, survey};
 
 /// The exported entry. The attribute `no_mangle` counts as unsafe because two libraries that
 /// export one name clash; this name is the plugin's own.

@@ -1,5 +1,6 @@
 //! What is on the network now, without a recording.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,12 @@ use lockstep_plugin_api::Exchange;
 use crate::clock;
 use crate::found::Found;
 use crate::net;
+use crate::options::Selection;
 
 /// How long answers are collected before it is asked again.
 const WINDOW: Duration = Duration::from_millis(300);
+/// Most selections whose outlets are asked, one after the other.
+const QUERIES_MAX: usize = 8;
 /// Longest time for looking at all clocks.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -35,7 +39,7 @@ pub struct Listed {
     pub uid: String,
     /// Where its data are.
     pub address: Option<std::net::SocketAddr>,
-    /// Exchanges with its time service; none when it does not answer.
+    /// Exchanges with its time service; none when it does not answer, or was not asked.
     pub exchanges: Vec<Exchange>,
 }
 
@@ -45,34 +49,92 @@ pub struct Listed {
 /// # Errors
 /// Those of the system.
 pub fn survey(predicate: &str, how_long: Duration) -> io::Result<Vec<Listed>> {
-    let session = net::session_query();
-    let query = if predicate.is_empty() { session } else { format!("{session} and ({predicate})") };
+    let streams = collect(predicate, how_long)?;
+    let services: Vec<_> = streams.iter().map(|found| found.time_service).collect();
+    let exchanges = clock::look(&services, LOOK)?;
+    Ok(streams.into_iter().zip(exchanges).map(|(found, exchanges)| Listed::new(found, exchanges)).collect())
+}
+
+/// What [`seen`] has found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Each stream, sorted by name and machine, and whether it is selected. Their time was not asked for.
+    pub streams: Vec<(Listed, bool)>,
+    /// How many selections only the outlets can judge, and were too many to be asked.
+    pub unasked: usize,
+}
+
+/// Ask the network for `how_long`, and a little longer for selections that only the outlets can judge, which streams
+/// there are, and find those that one of `selections` means.
+///
+/// # Errors
+/// Those of the system.
+pub fn seen(selections: &[Selection], how_long: Duration) -> io::Result<Seen> {
+    let mut streams = collect("", how_long)?;
+    let mut selected: HashSet<String> = HashSet::new();
+    let there = selections.iter().filter_map(|selection| Some((selection, selection.network_query()?)));
+    let unasked = there.clone().count().saturating_sub(QUERIES_MAX);
+    for (selection, query) in there.take(QUERIES_MAX) {
+        let answers = net::ask(&within_session(query), WINDOW)?;
+        selected.extend(answers.iter().filter(|f| selection.fits(f, true)).map(|f| f.uid.clone()));
+        add_new(&mut streams, answers);
+    }
+    sort(&mut streams);
+    let here = |found: &Found| {
+        selections.iter().any(|selection| selection.network_query().is_none() && selection.fits(found, false))
+    };
+    let streams = streams.into_iter().map(|found| {
+        let is_selected = selected.contains(&found.uid) || here(&found);
+        (Listed::new(found, Vec::new()), is_selected)
+    });
+    Ok(Seen { streams: streams.collect(), unasked })
+}
+
+/// Every stream that fulfils `predicate` (all: `""`), asked for `how_long`.
+fn collect(predicate: &str, how_long: Duration) -> io::Result<Vec<Found>> {
+    let query = within_session(predicate);
     let begun = Instant::now();
     let mut streams: Vec<Found> = Vec::new();
     loop {
-        for found in net::ask(&query, WINDOW)? {
-            if !streams.iter().any(|known| known.uid == found.uid) {
-                streams.push(found);
-            }
-        }
+        add_new(&mut streams, net::ask(&query, WINDOW)?);
         if begun.elapsed() >= how_long {
             break;
         }
     }
+    sort(&mut streams);
+    Ok(streams)
+}
+
+fn within_session(predicate: &str) -> String {
+    let session = net::session_query();
+    if predicate.is_empty() { session } else { format!("{session} and ({predicate})") }
+}
+
+fn add_new(streams: &mut Vec<Found>, answers: Vec<Found>) {
+    for found in answers {
+        if !streams.iter().any(|known| known.uid == found.uid) {
+            streams.push(found);
+        }
+    }
+}
+
+fn sort(streams: &mut [Found]) {
     streams.sort_by(|a, b| (&a.name, &a.hostname, &a.uid).cmp(&(&b.name, &b.hostname, &b.uid)));
-    let services: Vec<_> = streams.iter().map(|found| found.time_service).collect();
-    let exchanges = clock::look(&services, LOOK)?;
-    let listed = streams.into_iter().zip(exchanges).map(|(found, exchanges)| Listed {
-        format: crate::describe::format_name(found.format),
-        name: found.name,
-        kind: found.kind,
-        channel_count: found.channel_count,
-        nominal_rate_hz: found.nominal_rate_hz,
-        hostname: found.hostname,
-        source_id: found.source_id,
-        uid: found.uid,
-        address: found.data,
-        exchanges,
-    });
-    Ok(listed.collect())
+}
+
+impl Listed {
+    fn new(found: Found, exchanges: Vec<Exchange>) -> Self {
+        Self {
+            format: crate::describe::format_name(found.format),
+            name: found.name,
+            kind: found.kind,
+            channel_count: found.channel_count,
+            nominal_rate_hz: found.nominal_rate_hz,
+            hostname: found.hostname,
+            source_id: found.source_id,
+            uid: found.uid,
+            address: found.data,
+            exchanges,
+        }
+    }
 }

@@ -48,11 +48,11 @@ impl PluginArgs {
 /// closed with its footers. Nothing is ever overwritten. With --remote it waits for commands instead.
 #[derive(Debug, Args)]
 pub struct RecordArgs {
-    /// The experiment's configuration, a TOML file; not needed with --lsl
-    #[arg(required_unless_present = "lsl")]
+    /// The experiment's configuration, a TOML file; not needed with --lsl or --remote
+    #[arg(required_unless_present_any = ["lsl", "remote"])]
     pub config: Option<PathBuf>,
     /// Record the streams on the network that this LSL predicate matches, as "type='EEG'"
-    /// ("true()" is every stream); may be repeated. Beside a configuration it is a source more
+    /// ("true()" is every stream); may be repeated. In a configuration they join its source of the plugin lsl
     #[arg(long, value_name = "PREDICATE", value_parser = predicate)]
     pub lsl: Vec<String>,
     /// Override a value of the configuration, as `experiment.participant=P012` or
@@ -99,7 +99,7 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
 pub fn run(args: &RecordArgs) -> Result<u8, Failure> {
     let mut overrides = args.overrides.clone();
     overrides.extend(args.remote.iter().flat_map(RemoteAddress::overrides));
-    let mut loaded = config::load_with_lsl(args.config.as_deref(), &args.lsl, &overrides)?;
+    let mut loaded = config::lsl::load_with_streams(args.config.as_deref(), &args.lsl, &overrides)?;
     if let Some(duration_s) = args.duration {
         loaded.config.recording.duration_s = Some(duration_s);
     }

@@ -64,7 +64,11 @@ pub fn run(args: &StreamsArgs) -> Result<u8, Failure> {
             stream.kind.clone(),
             stream.channel_count.to_string(),
             stream.format.to_owned(),
-            format::nominal(stream.nominal_rate_hz),
+            if stream.nominal_rate_hz > 0.0 {
+                format!("{} Hz", format::nominal(stream.nominal_rate_hz))
+            } else {
+                "irregular".to_owned()
+            },
             stream.hostname.clone(),
             if stream.source_id.is_empty() { "none".to_owned() } else { stream.source_id.clone() },
             clock.map_or_else(|| "no answer".to_owned(), |(offset_s, _)| format!("{offset_s:+.6} s")),

@@ -24,8 +24,8 @@ pub(super) fn no_source(config: &Value) -> Option<Problem> {
         message: "no [[source]]: there is nothing to record".to_owned(),
         label: "this file has no [[source]]".to_owned(),
         help: Some(
-            "add a [[source]] with a `name` and a `plugin`\nwith remote control (--remote) streams of LSL \
-             can be selected later"
+            "add a [[source]] with a `name` and a `plugin`, or name streams of LSL with --lsl\nwith remote control \
+             (--remote) they can be selected later"
                 .to_owned(),
         ),
     })

@@ -101,10 +101,13 @@ pub struct Study {
 pub fn import(bytes: &[u8], file_name: &str) -> Result<Imported, ImportError> {
     let study = Study::read(bytes)?;
     let written = write::toml(&study, file_name, true);
-    let checked = |imported: Imported| match parse(&imported.toml, "the imported configuration", &[]) {
-        Ok(_) => Ok(imported),
-        Err(error) => Err(error.to_string()),
-    };
+    // Where the file names no streams there is no source, and they are chosen at the start: that is no fault of it.
+    let chosen_later = ["remote.enabled=true".to_owned()];
+    let checked =
+        |imported: Imported| match parse(&imported.toml, "the imported configuration", &chosen_later) {
+            Ok(_) => Ok(imported),
+            Err(error) => Err(error.to_string()),
+        };
     // A name that no file can have is what may still be wrong.
     checked(written).or_else(|_| checked(write::toml(&study, file_name, false))).map_err(ImportError::Invalid)
 }

@@ -210,8 +210,8 @@ fn remote(page: &mut Page, study: &Study) {
     page.comment("RCSEnabled and RCSPort. The commands are LabRecorder's, and every one is answered.");
     if enabled {
         page.note(
-            "LabRecorder's `start` by remote control selects every stream on the network; here it records the streams \
-             below, and what `select` has selected before: `select all` is every stream",
+            "LabRecorder's `start` by remote control selects every stream on the network; here it records the sources \
+             of this file, and what `select` has selected before: `select all` is every stream",
         );
     }
     page.key("enabled", enabled);
@@ -232,18 +232,14 @@ fn remote(page: &mut Page, study: &Study) {
 }
 
 fn streams(page: &mut Page, study: &Study) {
+    if study.required.is_empty() {
+        no_streams(page, study.remote == Some(true));
+        return;
+    }
     page.line("\n[[source]]");
     page.key("name", "LSL");
     page.key("plugin", "lsl");
     page.line("[source.options]");
-    if study.required.is_empty() {
-        page.note(
-            "no RequiredStreams: LabRecorder lets you choose in its window. Here everything on the network is recorded \
-             until you name streams",
-        );
-        page.line("streams = [\n    { predicate = \"true()\" },\n]");
-        return;
-    }
     page.comment(
         "RequiredStreams. The recording waits for each of them. required = false is for those that may be missing.",
     );
@@ -254,6 +250,34 @@ fn streams(page: &mut Page, study: &Study) {
         page.line(&format!("    {{ name = {}{host} }},", quoted(name)));
     }
     page.line("]");
+}
+
+/// No source then: nothing is recorded unasked.
+fn no_streams(page: &mut Page, remote: bool) {
+    page.line("");
+    let how = if remote {
+        "`select all` by remote control chooses every stream, `select type='EEG'` those of a type, and `start` is refused \
+         before. Streams of every recording can stand here instead"
+    } else {
+        "name streams here, without the # before [[source]] and what follows, or on the command line: --lsl \
+         \"type='EEG'\", or --lsl \"true()\" for every stream. `lockstep streams` lists what is there"
+    };
+    page.note(&format!(
+        "no RequiredStreams: LabRecorder lets you choose in its window, and its `start` by remote control records every \
+         stream. Here nothing is recorded unasked: {how}"
+    ));
+    for line in [
+        "[[source]]",
+        "name = \"LSL\"",
+        "plugin = \"lsl\"",
+        "[source.options]",
+        "streams = [",
+        "    { type = \"EEG\" },",
+        "    { name = \"Markers\", required = false },",
+        "]",
+    ] {
+        page.line(&format!("# {line}"));
+    }
 }
 
 fn online_sync(page: &mut Page, entries: &[String]) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::naming::Naming;
+use super::network::Present;
 use super::selection::Selection;
 use crate::display::Screen;
 use crate::recording::session::Watcher;
@@ -40,6 +41,8 @@ pub struct Board {
     pub selected: Selection,
     /// What `filename` has set, for the next recording.
     pub filename: Naming,
+    /// The streams of LSL on the network, as of the last `update`; before the first, none is known.
+    pub network: Option<Vec<Present>>,
     /// The recording that is going on.
     pub recording: Option<Status>,
     /// The recording before.

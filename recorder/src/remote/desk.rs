@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
+use lockstep_plugin_lsl::Selection as Streams;
+use serde::Deserialize;
 use toml_edit::DocumentMut;
 
 use super::naming::Naming;
 use super::protocol::{Command, Reply};
 use super::selection::Selection;
-use crate::config::{Config, ConfigError, Loaded, filename, parse, selected};
+use crate::config::{Config, ConfigError, Loaded, filename, lsl, parse};
 use crate::host::PluginSearch;
 use crate::recording::prepare::{Prepared, prepare};
 
@@ -34,6 +36,15 @@ pub struct Ready {
     pub config: Config,
     /// Its file: the whole path.
     pub path: PathBuf,
+}
+
+/// What is going to be recorded.
+#[derive(Debug)]
+pub struct Outlook {
+    /// Which streams of LSL, selected or configured.
+    pub streams: Vec<Streams>,
+    /// Everything, and the file, in words.
+    pub text: String,
 }
 
 impl<'a> Desk<'a> {
@@ -69,14 +80,12 @@ impl<'a> Desk<'a> {
                 format!("{already}{}", self.selected())
             }),
             Command::Filename(naming) => self.name(naming, recording),
-            Command::Update => self.update(recording),
-            Command::Start | Command::Stop | Command::Status | Command::Help => {
+            Command::Update | Command::Start | Command::Stop | Command::Status | Command::Help => {
                 Err("this command is not for the desk: please report this".to_owned())
             }
         };
         match done {
-            Ok(text) if recording => Reply::Done(format!("for the next recording: {text}")),
-            Ok(text) => Reply::Done(text),
+            Ok(text) => Reply::Done(of_the_next(text, recording)),
             Err(text) => Reply::Failed(text),
         }
     }
@@ -106,13 +115,21 @@ impl<'a> Desk<'a> {
         Ok(if recording { "taken".to_owned() } else { next_file(&loaded.config) })
     }
 
-    fn update(&self, recording: bool) -> Result<String, String> {
+    /// What is going to be recorded, for `update`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and how to mend it.
+    pub fn outlook(&self, recording: bool) -> Result<Outlook, String> {
         let loaded = self.loaded(&self.naming)?;
+        let mut streams = Vec::new();
+        for source in loaded.config.source.iter().filter(|source| source.plugin == lsl::PLUGIN) {
+            let Some(list) = source.options.get("streams") else { continue };
+            let list = Vec::<Streams>::deserialize(list)
+                .map_err(|e| format!("the streams of source {:?} cannot be read: {e}", source.name))?;
+            streams.extend(list);
+        }
         let file = if recording { String::new() } else { format!("; {}", next_file(&loaded.config)) };
-        Ok(format!(
-            "{}{file}. Sources look for their devices by themselves, from `start` on",
-            self.selected()
-        ))
+        Ok(Outlook { streams, text: of_the_next(format!("{}{file}", self.selected()), recording) })
     }
 
     /// What is going to be recorded, in words.
@@ -137,12 +154,16 @@ impl<'a> Desk<'a> {
         let faulty = || "the configuration cannot be extended: please report this".to_owned();
         let mut toml: DocumentMut = self.base.text.parse().map_err(|_| faulty())?;
         naming.write_into(&mut toml).ok_or_else(faulty)?;
-        selected::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
+        lsl::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
         let mut loaded = parse(&toml.to_string(), &self.base.file_name, &[]).map_err(|e| one_line(&e))?;
         // It may have been typed beside the configuration.
         loaded.config.recording.duration_s = self.base.config.recording.duration_s;
         Ok(loaded)
     }
+}
+
+fn of_the_next(text: String, recording: bool) -> String {
+    if recording { format!("for the next recording: {text}") } else { text }
 }
 
 /// The file that `config` names now, as a whole path.

@@ -4,13 +4,15 @@
 //! [`protocol`] reads a line and writes an answer, [`lines`] cuts what comes into lines; both know no
 //! network. The [`server`] has a thread of its own, so that a client that is silent, slow or floods the
 //! port meets bounds there and never the recording. The [`desk`] knows what is selected and how the file
-//! is named, and [`serve`] makes one recording after the other from it. The [`board`] is what `status` shows.
+//! is named, and [`serve`] makes one recording after the other from it. The [`network`] is asked which streams there are. The
+//! [`board`] is what `status` shows.
 
 pub mod address;
 pub mod board;
 pub mod desk;
 pub mod lines;
 pub mod naming;
+pub mod network;
 pub mod protocol;
 pub mod selection;
 mod serve;

@@ -16,7 +16,7 @@ pub enum Command {
     Start,
     /// End it.
     Stop,
-    /// Look anew at what would be recorded.
+    /// Look anew at what is on the network, and would be recorded.
     Update,
     /// How it goes, as JSON.
     Status,

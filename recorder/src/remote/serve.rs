@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::board::{Activity, Board, BoardWatcher, Ended};
 use super::desk::{Desk, Ready};
+use super::network::Network;
 use super::protocol::{Command, Reply};
 use super::server::{Job, Server};
 use crate::config::Loaded;
@@ -61,6 +62,7 @@ pub fn serve(
         sources: base.config.source.iter().map(|s| s.name.clone()).collect(),
         selected: desk.selection().clone(),
         filename: desk.naming().clone(),
+        network: None,
         recording: None,
         last: None,
     });
@@ -72,15 +74,21 @@ pub fn serve(
         if !address.ip().is_loopback() {
             operator.tell("warning", "anyone who reaches this address can start and stop recordings");
         }
+        let mut network = Network::default();
         let mut outcomes = Vec::new();
         let result = loop {
             operator.idle();
-            match wait(&mut desk, &mut server, &board, &mut stops).await {
+            match wait(&mut desk, &mut server, &board, &mut stops, &mut network).await {
                 Next::End => break Ok(outcomes),
                 Next::Broken => break Err(ServeError::Ended),
                 Next::Record(job) => {
-                    let turn =
-                        Turn { server: &mut server, board: &board, stops: &mut stops, operator: &operator };
+                    let turn = Turn {
+                        server: &mut server,
+                        board: &board,
+                        stops: &mut stops,
+                        network: &mut network,
+                        operator: &operator,
+                    };
                     outcomes.extend(turn.record(&mut desk, job).await);
                     stops.forget_the_last_recording();
                 }
@@ -125,11 +133,16 @@ async fn wait(
     server: &mut Server,
     board: &watch::Sender<Board>,
     stops: &mut Stops,
+    network: &mut Network,
 ) -> Next {
     while !stops.is_ending() {
         let job = tokio::select! {
             // Nothing is being recorded: only the end of the program means something.
             _ = stops.next() => continue,
+            heard = network.heard() => {
+                network.pass_on(heard, board, desk, false);
+                continue;
+            }
             job = server.next() => job,
         };
         let Some(mut job) = job else { return Next::Broken };
@@ -140,6 +153,7 @@ async fn wait(
                 let last = last.map_or_else(String::new, |last| format!("; the last recording: {last}"));
                 job.answer(Reply::Failed(format!("nothing is being recorded: send `start` first{last}")));
             }
+            Command::Update => network.update(job, desk, false),
             command => obey(desk, board, job, command, false),
         }
     }
@@ -160,6 +174,7 @@ struct Turn<'a> {
     server: &'a mut Server,
     board: &'a watch::Sender<Board>,
     stops: &'a mut Stops,
+    network: &'a mut Network,
     operator: &'a Operator,
 }
 
@@ -209,6 +224,7 @@ impl Turn<'_> {
                             job.answer(Reply::Done(text));
                         }
                     }
+                    heard = self.network.heard() => self.network.pass_on(heard, self.board, desk, true),
                     Some(mut job) = self.server.next() => {
                         match std::mem::replace(&mut job.command, Command::Help) {
                             Command::Start => job.answer(Reply::Failed(format!(
@@ -221,6 +237,7 @@ impl Turn<'_> {
                                 }
                                 stopping.push(job);
                             }
+                            Command::Update => self.network.update(job, desk, true),
                             command => {
                                 notices.send(Level::Debug, "", format!("remote control: {command:?}, from {}", job.from));
                                 obey(desk, self.board, job, command, true);

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::dir::TestDir;
@@ -94,9 +95,14 @@ impl<'a> LslNet<'a> {
     #[track_caller]
     pub fn record_by<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Recorder {
         let file = self.dir.join("out.xdf");
+        Recorder::from_command(self.command(arguments).arg("--json").arg("--output").arg(&file), &file)
+    }
+
+    /// `lockstep` with these arguments, on this network.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = super::lockstep(arguments);
-        command.arg("--json").arg("--output").arg(&file).current_dir(&**self.dir);
-        Recorder::from_command(command.env("LSLAPICFG", &self.config), &file)
+        command.current_dir(&**self.dir).env("LSLAPICFG", &self.config);
+        command
     }
 }
 
@@ -109,6 +115,13 @@ impl Outlets {
         })
     }
 
+    /// End them; where their truth is.
+    #[track_caller]
+    pub fn end(self) -> PathBuf {
+        self.process.signal(Signal::SIGTERM);
+        self.wait_until_gone().1
+    }
+
     /// Wait until their process has ended, by itself or by a crash.
     #[track_caller]
     pub fn wait_until_gone(self) -> (Finished, PathBuf) {
@@ -119,7 +132,13 @@ impl Outlets {
 /// What tests/check/lsl.py finds of a recording when it is satisfied: its streams.
 #[track_caller]
 pub fn check_lsl(recording: &Recording, truths: &[&Path], flags: &[&str]) -> Vec<Value> {
-    let mut arguments = vec![recording.file.as_os_str()];
+    check_lsl_file(&recording.file, truths, flags)
+}
+
+/// The same of any file.
+#[track_caller]
+pub fn check_lsl_file(file: &Path, truths: &[&Path], flags: &[&str]) -> Vec<Value> {
+    let mut arguments = vec![file.as_os_str()];
     arguments.extend(truths.iter().map(|truth| truth.as_os_str()));
     arguments.extend(flags.iter().map(OsStr::new));
     let found: Value = serde_json::from_str(&super::check("lsl", arguments)).expect("it prints JSON");

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use dir::TestDir;
-pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, other_clock};
+pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock};
 pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
 pub use python::{check, python};

@@ -103,6 +103,14 @@ impl Recorder {
         self.wait_for("notice", text, |n| n["text"].as_str().is_some_and(|t| t.contains(text)))
     }
 
+    /// Wait until it takes commands; its port.
+    #[track_caller]
+    pub fn wait_for_port(&self) -> u16 {
+        let idle = self.wait_for("remote", "the address", |r| r["state"] == "idle");
+        let address = idle["address"].as_str().expect("an address");
+        address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+    }
+
     /// Wait until it has ended by itself.
     #[track_caller]
     pub fn wait(self) -> Recording {

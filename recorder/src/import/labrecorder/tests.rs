@@ -1,7 +1,7 @@
 //! Files of the kinds LabRecorder comes with, and what people make of them.
 
 use super::*;
-use crate::config::{AutoRun, Loaded, Run, filename};
+use crate::config::{AutoRun, Loaded, Run, filename, lsl};
 
 const DEFAULT: &str = include_str!("../../../../tests/data/labrecorder/default.cfg");
 const BIDS: &str = include_str!("../../../../tests/data/labrecorder/bids.cfg");
@@ -14,7 +14,11 @@ fn imported(text: impl AsRef<[u8]>) -> (Imported, Loaded) {
         let first: Vec<&str> = note.split_whitespace().take(3).collect();
         assert!(imported.toml.contains(&format!("# NOTE: {}", first.join(" "))), "{note} is not in the TOML");
     }
-    let loaded = parse(&imported.toml, "x.toml", &[]).unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
+    let loads = |overrides: &[String]| parse(&imported.toml, "x.toml", overrides);
+    // Without streams, they are chosen at the start.
+    let chosen = imported.toml.lines().any(|line| line == "[[source]]");
+    let loaded = if chosen { loads(&[]) } else { loads(&["remote.enabled=true".to_owned()]) };
+    let loaded = loaded.unwrap_or_else(|e| panic!("{}", e.render(false, 100)));
     (imported, loaded)
 }
 
@@ -103,10 +107,29 @@ fn paths_are_taken_as_they_look() {
 }
 
 #[test]
-fn without_required_streams_it_says_that_everything_is_recorded() {
-    let (imported, loaded) = imported("RequiredStreams=@Invalid()\nStudyRoot=/data/x\n");
-    assert_eq!(streams(&loaded), r#"[{"predicate":"true()"}]"#);
-    assert!(noted(&imported, "no RequiredStreams"));
+fn without_required_streams_nothing_is_recorded_unasked() {
+    const NONE: &str = "RequiredStreams=@Invalid()\nStudyRoot=/data/x\n";
+    let (imported, loaded) = imported(NONE);
+    assert!(loaded.config.source.is_empty());
+    assert!(noted(&imported, "no RequiredStreams") && noted(&imported, "--lsl"));
+    assert!(!imported.toml.contains("\"true()\" }"), "{}", imported.toml);
+    // Any of the ways it names makes it one that can be recorded.
+    let mut toml: toml_edit::DocumentMut = imported.toml.parse().expect("TOML");
+    lsl::add_streams(&mut toml, &["true()".to_owned()]).expect("added");
+    assert_eq!(
+        streams(&parse(&toml.to_string(), "x.toml", &[]).expect("right")),
+        r#"[{"predicate":"true()"}]"#
+    );
+    let (head, tail) = imported.toml.split_once("# [[source]]").expect("a source to take");
+    let taken = format!("{head}[[source]]{}", tail.replace("\n# ", "\n"));
+    assert_eq!(
+        streams(&parse(&taken, "x.toml", &[]).expect("right")),
+        r#"[{"type":"EEG"},{"name":"Markers","required":false}]"#
+    );
+    let remote = import(format!("{NONE}RCSEnabled=1\n").as_bytes(), "x.cfg").expect("right");
+    let loaded = parse(&remote.toml, "x.toml", &[]).expect("right as it is");
+    assert!(loaded.config.remote.enabled && loaded.config.source.is_empty());
+    assert!(noted(&remote, "`start` is refused"));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn what_is_configured_is_recorded_and_what_is_selected_beside_it() {
     let told = obey(&mut desk, "select type='EEG'");
     assert!(told.contains("with type='EEG' will be recorded, and what is configured: imu"), "{told}");
     let loaded = desk.loaded(desk.naming()).expect("right");
-    assert_eq!(loaded.config.source[1].plugin, selected::PLUGIN);
+    assert_eq!(loaded.config.source[1].plugin, lsl::PLUGIN);
     assert!(loaded.text.contains("type='EEG'"), "the file will hold what was selected");
 }
 
@@ -112,6 +112,17 @@ fn while_it_records_commands_are_for_the_next_recording() {
     let mut desk = lab.desk();
     let command = protocol::parse(Line::Text("filename {task:walk}".to_owned())).expect("right");
     assert_eq!(desk.obey(command, true).line(), "OK for the next recording: taken\n");
-    let command = protocol::parse(Line::Text("update".to_owned())).expect("right");
-    assert!(desk.obey(command, true).line().starts_with("OK for the next recording: what is configured"));
+    let outlook = desk.outlook(true).expect("right");
+    assert_eq!(outlook.text, "for the next recording: what is configured will be recorded: imu");
+}
+
+#[test]
+fn the_network_is_looked_through_for_what_is_configured_and_what_is_selected() {
+    let lab = lab("[[source]]\nname = \"net\"\nplugin = \"lsl\"\noptions.streams = [{ type = \"EEG\" }]\n");
+    let mut desk = lab.desk();
+    obey(&mut desk, "select name='Markers'");
+    let outlook = desk.outlook(false).expect("right");
+    let streams: Vec<String> = outlook.streams.iter().map(ToString::to_string).collect();
+    assert_eq!(streams, ["type='EEG'", "name='Markers'"]);
+    assert!(outlook.text.contains("what is configured: net; the next file is "), "{}", outlook.text);
 }

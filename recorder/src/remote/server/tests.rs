@@ -32,6 +32,7 @@ fn lab() -> Lab {
             sources: vec!["eeg".to_owned()],
             selected: Default::default(),
             filename: Default::default(),
+            network: None,
             recording: None,
             last: None,
         });
