@@ -388,29 +388,27 @@ impl Engine {
         }
         let mut smoother = Smoother::default();
         smoother.run(&chain, &self.sites, false);
+        let firsts: Vec<usize> = self.paths.iter().map(|path| path.first).collect();
         let jump = |i: usize| {
-            let k = self.paths[i].first;
+            let k = firsts[i];
             let (before, after) = (smoother.states[k - 1], smoother.states[k]);
             let h = chain.gap_s[k];
             after.theta - before.theta - 0.5 * h * (before.frequency + after.frequency)
         };
-        let mut shifts = vec![0.0; self.paths.len()];
-        for i in anchor + 1..self.paths.len() {
-            shifts[i] = shifts[i - 1] - jump(i);
-        }
-        for i in (0..anchor).rev() {
-            shifts[i] = shifts[i + 1] + jump(i + 1);
-        }
         let anchor_half = self.paths[anchor].half_us;
-        for i in (0..self.paths.len()).filter(|&i| i != anchor) {
+        let mut shifts = vec![0.0; self.paths.len()];
+        let after = (anchor + 1..self.paths.len()).map(|i| (i, i - 1));
+        for (i, nearer) in after.chain((0..anchor).rev().map(|i| (i, i + 1))) {
             let path = &mut self.paths[i];
             let rise = (path.half_us - anchor_half).abs();
-            let shift = shifts[i];
-            if shift.abs() <= 1.1 * rise + 2.0 * path.anchor_us + 20.0 {
+            let shift = shifts[nearer] + if nearer < i { -jump(i) } else { jump(nearer) };
+            // What no asymmetry can be, the clock did, and the paths beyond count from there.
+            if (path.asymmetry_us + shift).abs() <= 1.1 * rise + 2.0 * path.anchor_us + 20.0 {
                 for state in &mut self.smoother.states[path.first..path.end] {
                     state.theta += shift;
                 }
                 path.asymmetry_us += shift;
+                shifts[i] = shift;
             }
             path.extra_us = (0.05 * rise).hypot(0.15 * path.asymmetry_us);
         }
