@@ -78,30 +78,43 @@ fn errors_are_of_the_size_they_should_be() {
 }
 
 /// Clocks that are set between two bursts, short slews among them, and paths that change: the bound holds
-/// wherever it is not said that it may not, and is not wide for that.
+/// wherever it is not said that it may not.
 #[test]
 fn the_bound_holds_whatever_happens_between_bursts() {
-    // Row, seed, and the median bound in us that half the shortest way and a little more would give.
-    for (row, seed, limit_us) in [
-        // Slewed in about every fourth gap between bursts.
-        ("ntp, lan, 7200, p4x60", 4, 600.0),
-        ("ntp, lan, 7200, p4x60", 17, 600.0),
-        ("ntp, gamma, 1800, p20x30", 4, 1000.0),
-        ("ntp, lan, 7200, p8x5", 3, 120.0),
-        ("phone_slew, wifi, 3600, lsl", 2, 1200.0),
-        ("phone_step, wifi, 3600, tobii", 57, 1500.0),
-        ("flicker, ble, 1800, p8x2", 3, 25_000.0),
-        ("hvac, roam, 7200, p8x5", 3, 7000.0),
+    for (row, seed) in [
+        ("ntp, lan, 7200, p4x60", 4),
+        ("ntp, lan, 7200, p4x60", 17),
+        ("ntp, gamma, 1800, p20x30", 4),
+        ("ntp, lan, 7200, p8x5", 3),
+        ("phone_slew, wifi, 3600, lsl", 2),
+        ("phone_step, wifi, 3600, tobii", 57),
+        ("flicker, ble, 1800, p8x2", 3),
+        ("hvac, roam, 7200, p8x5", 3),
     ] {
         let case = case(row);
         let recorded = record(&case, seed);
         let errors = errors(&history(&case, &recorded), &recorded);
         let outside = errors.iter().filter(|(e, x)| !x.flagged && e.abs() * 1e-6 > x.bound_s).count();
         assert_eq!(outside, 0, "{row}, seed {seed}");
-        let mut bounds_us: Vec<f64> = errors.iter().map(|(_, x)| x.bound_s * 1e6).collect();
-        bounds_us.sort_by(f64::total_cmp);
-        let median_us = bounds_us[bounds_us.len() / 2];
-        assert!(median_us < limit_us, "{row}, seed {seed}: {median_us} us");
+        let flagged = errors.iter().filter(|(_, x)| x.flagged).count();
+        assert!(flagged < errors.len() / 10, "{row}, seed {seed}: {flagged} samples flagged");
+    }
+}
+
+/// Where nothing happens it is half the shortest round trip, and little more.
+#[test]
+fn the_bound_is_no_wider_than_it_must_be() {
+    for row in
+        ["pc, lan, 3600, lsl", "phone, usb, 600, lsl", "phone, wifi, 3600, lsl", "pc, lan, 3600, tobii"]
+    {
+        let case = case(row);
+        let recorded = record(&case, 5);
+        let shortest_s = recorded.exchanges.iter().map(|e| (e.t3_s - e.t0_s) - (e.t2_s - e.t1_s));
+        let half_s = 0.5 * shortest_s.fold(f64::INFINITY, f64::min);
+        let errors = errors(&history(&case, &recorded), &recorded);
+        let narrow = share(&errors, |_, x| x.bound_s < 1.3 * half_s);
+        assert!(narrow > 0.8, "{row}: {narrow}");
+        assert!(share(&errors, |_, x| x.bound_s >= half_s) > 0.999, "{row}");
     }
 }
 
