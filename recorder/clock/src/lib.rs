@@ -13,6 +13,7 @@
 
 mod asymmetry;
 pub mod compat;
+mod corridor;
 mod dejitter;
 mod exchange;
 mod history;
@@ -24,6 +25,7 @@ mod online;
 mod place;
 mod smooth;
 
+pub use corridor::Corridor;
 pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};
 pub use history::{History, Offset};

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::corridor::{self, Corridor};
 use crate::place::Survey;
 use crate::{Event, Method};
 
@@ -16,8 +17,9 @@ pub struct Estimate {
     /// One sigma of everything to be expected: `relative_s`, the usual asymmetry of paths, and the
     /// error of the model.
     pub total_s: f64,
-    /// The error is no larger than this, however unequal the ways: half the lowest round-trip time,
-    /// half a step of the readings, and what can have happened since the exchanges.
+    /// The error is no larger than this, however unequal the ways: half the lowest round-trip time of
+    /// the exchanges around, half a step of the readings, and what the clock can have done between them.
+    /// It knows nothing of a clock that was set before the first exchange or after the last.
     pub bound_s: f64,
     /// In an interval in which the clock was stepped or slewed and nothing shows exactly when: the
     /// figures are then wide, and the bound does not hold for certain.
@@ -53,6 +55,8 @@ pub struct Curve {
     pub host_ref_s: f64,
     /// In order of `x_s`; never empty.
     pub knots: Vec<Knot>,
+    /// Of each knot, what exchanges allow; empty where there were none: the piece's bound is then for all.
+    pub corridors: Vec<Corridor>,
 }
 
 /// How device stamps become host times in one piece.
@@ -84,7 +88,8 @@ pub struct Piece {
     pub sigma_s: f64,
     /// Sigma of the usual asymmetry and of the model's error: what `total_s` has besides.
     pub asymmetry_sigma_s: f64,
-    /// Half the lowest round-trip time plus half a step of the readings.
+    /// Half the lowest round-trip time plus half a step of the readings. The bound of a shape without
+    /// corridors; elsewhere what the usual asymmetry is a share of.
     pub bound_s: f64,
 }
 
@@ -170,18 +175,22 @@ impl ClockMap {
 impl Piece {
     /// Host time of a device time, and its errors.
     pub fn at(&self, device_time_s: f64) -> Estimate {
-        let (host_time_s, variance_s2) = match &self.shape {
+        let (host_time_s, variance_s2, allowed_s) = match &self.shape {
             Shape::Line { intercept_s, slope } => {
-                (device_time_s + (intercept_s + slope * device_time_s), 0.0)
+                (device_time_s + (intercept_s + slope * device_time_s), 0.0, None)
             }
             Shape::Curve(curve) => curve.at(device_time_s),
         };
         let relative_s = (variance_s2 + self.sigma_s * self.sigma_s).sqrt();
+        let bound_s = match allowed_s {
+            Some(allowed_s) => allowed_s + 4.0 * self.sigma_s,
+            None => self.bound_s + 4.0 * relative_s,
+        };
         Estimate {
             host_time_s,
             relative_s,
             total_s: relative_s.hypot(self.asymmetry_sigma_s),
-            bound_s: self.bound_s + 4.0 * relative_s,
+            bound_s,
             flagged: false,
         }
     }
@@ -236,11 +245,11 @@ fn count_within(times_s: &[f64], reference_s: f64, range_s: Range<f64>) -> usize
 }
 
 impl Curve {
-    /// Host time and the variance of it at a device time.
-    pub fn at(&self, device_time_s: f64) -> (f64, f64) {
+    /// Host time, the variance of it, and by how much it can be off by the corridors, at a device time.
+    pub fn at(&self, device_time_s: f64) -> (f64, f64, Option<f64>) {
         let x_s = device_time_s - self.device_ref_s;
-        let (y_s, variance_s2) = self.relative(x_s);
-        (self.host_ref_s + (x_s + y_s), variance_s2)
+        let (y_s, variance_s2, allowed_s) = self.relative(x_s);
+        (self.host_ref_s + (x_s + y_s), variance_s2, allowed_s)
     }
 
     /// Device times of one piece, most of them in order, become host times: the same doubles that
@@ -275,24 +284,30 @@ impl Curve {
         }
     }
 
-    /// `y_s` and its variance at `x_s`.
-    fn relative(&self, x_s: f64) -> (f64, f64) {
+    /// `y_s` at `x_s`, its variance, and by how much it can be off by the corridors.
+    fn relative(&self, x_s: f64) -> (f64, f64, Option<f64>) {
         let after = self.knots.partition_point(|knot| knot.x_s <= x_s);
         let (Some(a), Some(b)) = (after.checked_sub(1).map(|i| &self.knots[i]), self.knots.get(after)) else {
             // Before the first knot or after the last.
-            let knot = if after == 0 { self.knots.first() } else { self.knots.last() };
-            let Some(knot) = knot else { return (0.0, f64::INFINITY) };
+            let last = if after == 0 { 0 } else { after - 1 };
+            let Some(knot) = self.knots.get(last) else { return (0.0, f64::INFINITY, None) };
             let dt_s = x_s - knot.x_s;
             let variance_s2 = knot.variance_s2
                 + dt_s * (2.0 * knot.covariance_s + dt_s * knot.slope_variance)
                 + knot.noise_s2_per_s3 * dt_s.abs().powi(3) / 3.0;
-            return (beyond(knot, x_s), variance_s2.max(knot.variance_s2));
+            let allowed_s = self.corridors.get(last).map(|c| corridor::beyond((knot, c), x_s));
+            return (beyond(knot, x_s), variance_s2.max(knot.variance_s2), allowed_s);
         };
         let h = b.x_s - a.x_s;
         let u = (x_s - a.x_s) / h;
         let v = 1.0 - u;
         let noise_s2 = a.noise_s2_per_s3 * h * h * h * (u * v).powi(3);
-        (between(a, b, x_s), v * a.variance_s2 + u * b.variance_s2 + noise_s2)
+        let y_s = between(a, b, x_s);
+        let allowed_s = match (self.corridors.get(after - 1), self.corridors.get(after)) {
+            (Some(c), Some(d)) => Some(corridor::between((a, c), (b, d), x_s, y_s) + 4.0 * noise_s2.sqrt()),
+            _ => None,
+        };
+        (y_s, v * a.variance_s2 + u * b.variance_s2 + noise_s2, allowed_s)
     }
 
     /// Device time at which the curve shows a host time (two Newton steps suffice: slopes are tiny).

@@ -378,7 +378,12 @@ impl Placement<'_> {
                 let share = if total_s == 0.0 { 1.0 } else { (sum_s / total_s).clamp(0.0, 1.0) };
                 let moved = map.in_piece(piece, device_s - sum_s);
                 let widest = if left.relative_s > right.relative_s { left } else { right };
-                Estimate { host_time_s: moved.host_time_s + share * rest_s, ..widest }
+                Estimate {
+                    host_time_s: moved.host_time_s + share * rest_s,
+                    // The stamps say how the clock went from one piece to the other.
+                    bound_s: map.bound_at_event_s(piece) + rest_s.abs(),
+                    ..widest
+                }
             }
             Around::Blend => {
                 let middle_s = 0.5 * (left.host_time_s + right.host_time_s);
@@ -410,6 +415,13 @@ impl ClockMap {
         };
         let nearest_s = self.pieces.iter().map(distance_s).fold(f64::INFINITY, f64::min);
         self.pieces.iter().position(|p| distance_s(p) <= nearest_s + BEFORE_FIRST_S).unwrap_or(0)
+    }
+
+    /// The wider bound of the last exchange before the event after a piece, and of the first one after it.
+    fn bound_at_event_s(&self, piece: usize) -> f64 {
+        let bound_s = |piece: usize, device_s: f64| self.in_piece(piece, device_s).bound_s;
+        let [before, after] = [piece, piece + 1].map(|piece| self.pieces[piece].device_span_s);
+        bound_s(piece, before.1).max(bound_s(piece + 1, after.0))
     }
 
     /// Estimates of many stamps in one piece; fast for stamps in order.

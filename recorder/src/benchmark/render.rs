@@ -49,7 +49,8 @@ fn uncertainty(rows: &[Row]) -> String {
         right("COVERS"),
         right("WIDTH/P95"),
         right("BOUND"),
-        right("HOLDS"),
+        right("HOLDS UNFLAGGED"),
+        right("ANYWHERE"),
         right("FLAGGED"),
         right("FIT s"),
         ("MISSES", Align::Left),
@@ -60,10 +61,8 @@ fn uncertainty(rows: &[Row]) -> String {
             continue;
         };
         // A share that is not quite 1 must not be shown as 1.
-        let holds = if score.bound_holds < 1.0 {
-            format!("{:.5}", score.bound_holds.min(0.999_99))
-        } else {
-            "1".to_owned()
+        let share = |share: f64| {
+            if share < 1.0 { format!("{:.5}", share.min(0.999_99)) } else { "1".to_owned() }
         };
         let asymmetric = if row.symmetric { "" } else { " (asymmetric)" };
         table.row(vec![
@@ -76,7 +75,8 @@ fn uncertainty(rows: &[Row]) -> String {
             format!("{:.3}", score.total_coverage),
             format!("{:.1}", score.width_over_p95()),
             us(score.bound_us),
-            holds,
+            share(score.bound_holds),
+            share(score.bound_holds_anywhere),
             format!("{:.4}", score.flagged),
             format!("{:.3}", score.fit_s),
             row.misses().join(" "),

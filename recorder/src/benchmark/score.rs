@@ -45,6 +45,8 @@ pub struct Score {
     pub bound_us: f64,
     /// Share of samples outside flagged intervals whose error is within the bound.
     pub bound_holds: f64,
+    /// Share of all samples whose error is within the bound.
+    pub bound_holds_anywhere: f64,
     /// Share of samples in flagged intervals.
     pub flagged: f64,
     /// Time the fit took, in seconds.
@@ -66,6 +68,7 @@ impl Score {
             total_us: mean(|s| s.total_us),
             bound_us: mean(|s| s.bound_us),
             bound_holds: mean(|s| s.bound_holds),
+            bound_holds_anywhere: mean(|s| s.bound_holds_anywhere),
             flagged: mean(|s| s.flagged),
             fit_s: mean(|s| s.fit_s),
         }
@@ -203,6 +206,7 @@ struct Tally {
     in_relative: usize,
     in_total: usize,
     in_bound: usize,
+    in_bound_anywhere: usize,
     flagged: usize,
 }
 
@@ -219,6 +223,7 @@ impl Tally {
             in_relative: 0,
             in_total: 0,
             in_bound: 0,
+            in_bound_anywhere: 0,
             flagged: 0,
         }
     }
@@ -236,6 +241,7 @@ impl Tally {
         self.in_total += usize::from(size_s <= SIGMAS_95 * estimate.total_s);
         self.flagged += usize::from(estimate.flagged);
         self.in_bound += usize::from(!estimate.flagged && size_s <= estimate.bound_s);
+        self.in_bound_anywhere += usize::from(size_s <= estimate.bound_s);
     }
 
     fn score(mut self) -> Score {
@@ -252,6 +258,7 @@ impl Tally {
             total_us: 1e6 * percentile(&mut self.total_s, 0.5),
             bound_us: 1e6 * percentile(&mut self.bound_s, 0.5),
             bound_holds: self.in_bound as f64 / unflagged,
+            bound_holds_anywhere: share(self.in_bound_anywhere),
             flagged: share(self.flagged),
             fit_s: 0.0,
         }

@@ -100,7 +100,7 @@ fn curve(points: &[Point], resolution_s: f64) -> Option<Curve> {
             noise_s2_per_s3: WANDER_S2_PER_S3,
         }));
     }
-    Some(Curve { device_ref_s, host_ref_s, knots })
+    Some(Curve { device_ref_s, host_ref_s, knots, corridors: Vec::new() })
 }
 
 /// Variance of each point's offset, asymmetry of the fastest path left out: half of what its round trip

@@ -186,7 +186,12 @@ fn piece(offsets: &[Offset], fit: &Fit, stretch: Range<usize>, base: Base) -> Pi
     Piece {
         device_span_s: (offsets[0].device_time_s, offsets[last].device_time_s),
         host_span_s: (host_s(&offsets[0]), host_s(&offsets[last])),
-        shape: Shape::Curve(Curve { device_ref_s: base.device_ref_s, host_ref_s, knots }),
+        shape: Shape::Curve(Curve {
+            device_ref_s: base.device_ref_s,
+            host_ref_s,
+            knots,
+            corridors: Vec::new(),
+        }),
         sigma_s: 0.0,
         asymmetry_sigma_s: 0.0,
         bound_s: f64::INFINITY,

@@ -16,7 +16,12 @@ fn stepped(at_s: f64, step_s: f64) -> ClockMap {
         Piece {
             device_span_s: (host.0 - offset_s, host.1 - offset_s),
             host_span_s: host,
-            shape: Shape::Curve(Curve { device_ref_s: 0.0, host_ref_s: offset_s, knots: vec![knot] }),
+            shape: Shape::Curve(Curve {
+                device_ref_s: 0.0,
+                host_ref_s: offset_s,
+                knots: vec![knot],
+                corridors: Vec::new(),
+            }),
             sigma_s: 1e-7,
             asymmetry_sigma_s: 1e-6,
             bound_s: 1e-4,

@@ -24,6 +24,8 @@ const ANCHOR_SHARE: f64 = 0.4;
 const ALIKE_SHARE: f64 = 0.7;
 /// Waves below which the laws are learnt badly.
 const FEW_WAVES: f64 = 60.0;
+/// More than for so few of them nothing is added.
+const MOST_FEW: f64 = 6.0;
 /// Variance over the posterior's where the edges of the delays are soft.
 const SOFT_INFLATION: f64 = 1.6;
 /// Growth of the order statistics below which an edge may be soft.
@@ -54,7 +56,7 @@ pub(super) struct Engine {
     /// Variance that each wave's site does not go below.
     min_variance: Vec<f64>,
     /// Blur of the edges of the delays.
-    edge_us: f64,
+    pub edge_us: f64,
     /// The delays of both ways are distributed alike.
     alike: bool,
     /// How differently the delays of both ways are distributed, 0 to 1.
@@ -121,6 +123,11 @@ impl Engine {
         self.propagate(25);
     }
 
+    /// Number of the path that a wave went over.
+    pub fn path(&self, w: usize) -> usize {
+        self.path_of[w]
+    }
+
     fn len(&self) -> usize {
         self.waves.waves.len()
     }
@@ -182,11 +189,11 @@ impl Engine {
     }
 
     /// Variance over the posterior's: what the posterior takes for known was learnt from the same
-    /// exchanges. More so with soft edges, and where there are few waves.
-    pub fn inflation(&self) -> f64 {
+    /// exchanges. More so with soft edges, and where few waves hold on to each other.
+    pub fn inflation(&self, waves: usize) -> f64 {
         let soft = self.laws.iter().any(|[there, back]| there.soft && back.soft);
-        let few = FEW_WAVES / self.len() as f64;
-        if soft { SOFT_INFLATION + 2.0 * few } else { 1.0 + (few - 0.5).clamp(0.0, 1.0) }
+        let few = FEW_WAVES / waves as f64;
+        if soft { SOFT_INFLATION + 2.0 * few.min(MOST_FEW) } else { 1.0 + (few - 0.5).clamp(0.0, 1.0) }
     }
 
     /// `lo` and `hi` of the probes of a wave, moved to the wave's time.
@@ -310,7 +317,7 @@ impl Engine {
         (precision * state.theta - site.nu) / cavity
     }
 
-    fn edges(&self, w: usize) -> Vec<Edges> {
+    pub fn edges(&self, w: usize) -> Vec<Edges> {
         let (a1, a2) = self.paths[self.path_of[w]].end_points();
         self.moved(w).map(|(lo, hi)| Edges { low_us: lo + a1, high_us: hi - a2 }).collect()
     }
@@ -388,29 +395,27 @@ impl Engine {
         }
         let mut smoother = Smoother::default();
         smoother.run(&chain, &self.sites, false);
+        let firsts: Vec<usize> = self.paths.iter().map(|path| path.first).collect();
         let jump = |i: usize| {
-            let k = self.paths[i].first;
+            let k = firsts[i];
             let (before, after) = (smoother.states[k - 1], smoother.states[k]);
             let h = chain.gap_s[k];
             after.theta - before.theta - 0.5 * h * (before.frequency + after.frequency)
         };
-        let mut shifts = vec![0.0; self.paths.len()];
-        for i in anchor + 1..self.paths.len() {
-            shifts[i] = shifts[i - 1] - jump(i);
-        }
-        for i in (0..anchor).rev() {
-            shifts[i] = shifts[i + 1] + jump(i + 1);
-        }
         let anchor_half = self.paths[anchor].half_us;
-        for i in (0..self.paths.len()).filter(|&i| i != anchor) {
+        let mut shifts = vec![0.0; self.paths.len()];
+        let after = (anchor + 1..self.paths.len()).map(|i| (i, i - 1));
+        for (i, nearer) in after.chain((0..anchor).rev().map(|i| (i, i + 1))) {
             let path = &mut self.paths[i];
             let rise = (path.half_us - anchor_half).abs();
-            let shift = shifts[i];
-            if shift.abs() <= 1.1 * rise + 2.0 * path.anchor_us + 20.0 {
+            let shift = shifts[nearer] + if nearer < i { -jump(i) } else { jump(nearer) };
+            // What no asymmetry can be, the clock did, and the paths beyond count from there.
+            if (path.asymmetry_us + shift).abs() <= 1.1 * rise + 2.0 * path.anchor_us + 20.0 {
                 for state in &mut self.smoother.states[path.first..path.end] {
                     state.theta += shift;
                 }
                 path.asymmetry_us += shift;
+                shifts[i] = shift;
             }
             path.extra_us = (0.05 * rise).hypot(0.15 * path.asymmetry_us);
         }

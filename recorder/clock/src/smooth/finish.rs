@@ -1,5 +1,6 @@
 //! From the smoothed waves to the map.
 
+use super::corridors::Allowed;
 use super::engine::Engine;
 use super::waves::Waves;
 use crate::asymmetry::usual_sigma_s;
@@ -12,19 +13,11 @@ const STAMP_SIGMA_S: f64 = 0.02e-6;
 pub(super) fn map(engine: &Engine) -> ClockMap {
     let waves = &engine.waves;
     let n = waves.waves.len();
-    let anchor = super::paths::anchor(waves, &engine.paths);
-    let half_us = engine.paths[anchor].half_us;
     let mut cuts: Vec<usize> = engine.events.iter().chain(&engine.resets).copied().collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let mut pieces = Vec::new();
-    let mut from = 0;
-    for &to in cuts.iter().chain([&n]) {
-        if to > from {
-            pieces.push(piece(engine, from, to, half_us));
-        }
-        from = to;
-    }
+    let allowed = super::corridors::of(engine, &cuts);
+    let pieces = super::pieces(&cuts, n).map(|(from, to)| piece(engine, from, to, &allowed)).collect();
     let events = cuts.iter().map(|&k| event(engine, k)).collect();
     let mut remarks = Vec::new();
     if waves.straddling > 0 {
@@ -34,7 +27,7 @@ pub(super) fn map(engine: &Engine) -> ClockMap {
 }
 
 /// Knot at a wave: absolute numbers through the epoch's references.
-fn knot(engine: &Engine, w: usize) -> Knot {
+fn knot(engine: &Engine, w: usize, variance_us2: f64) -> Knot {
     let waves = &engine.waves;
     let state = engine.smoother.states[w];
     let wave = waves.waves[w];
@@ -50,24 +43,32 @@ fn knot(engine: &Engine, w: usize) -> Knot {
         x_s: host_s - theta_us * 1e-6,
         y_s: theta_us * 1e-6,
         slope: frequency / (1.0 - frequency),
-        variance_s2: (engine.inflation() * state.cov.a + path_us2) * 1e-12,
+        variance_s2: (variance_us2 + path_us2) * 1e-12,
         covariance_s: state.cov.b * 1e-12,
         slope_variance: state.cov.d * 1e-12,
         noise_s2_per_s3: noise * 1e-12,
     }
 }
 
-fn piece(engine: &Engine, from: usize, to: usize, half_us: f64) -> Piece {
+fn piece(engine: &Engine, from: usize, to: usize, allowed: &Allowed) -> Piece {
     let waves = &engine.waves;
     let epoch = waves.epochs[waves.waves[from].epoch];
-    let knots: Vec<Knot> = (from..to).map(|w| knot(engine, w)).collect();
+    let knots: Vec<Knot> = (from..to).map(|w| knot(engine, w, allowed.variances_us2[w])).collect();
     let device = |k: &Knot| epoch.device_ref_s + k.x_s;
     let host = |w: usize| waves.host_ref_s + waves.waves[w].host_s;
+    // Over the best path of the piece: what is known of others does not reach over an event.
+    let over = engine.paths.iter().filter(|path| path.first < to && path.end > from);
+    let half_us = over.map(|path| path.half_us).fold(f64::INFINITY, f64::min);
     let bound_s = (half_us + 0.5 * waves.step_us) * 1e-6;
     Piece {
         device_span_s: (knots.first().map_or(0.0, device), knots.last().map_or(0.0, device)),
         host_span_s: (host(from), host(to - 1)),
-        shape: Shape::Curve(Curve { device_ref_s: epoch.device_ref_s, host_ref_s: epoch.host_ref_s, knots }),
+        shape: Shape::Curve(Curve {
+            device_ref_s: epoch.device_ref_s,
+            host_ref_s: epoch.host_ref_s,
+            knots,
+            corridors: allowed.corridors[from..to].to_vec(),
+        }),
         sigma_s: STAMP_SIGMA_S,
         asymmetry_sigma_s: usual_sigma_s(bound_s, waves.asymmetry_known, engine.unlike),
         bound_s,
@@ -76,7 +77,7 @@ fn piece(engine: &Engine, from: usize, to: usize, half_us: f64) -> Piece {
 
 fn event(engine: &Engine, k: usize) -> Event {
     let waves = &engine.waves;
-    let (before, after) = (knot(engine, k - 1), knot(engine, k));
+    let (before, after) = (knot(engine, k - 1, 0.0), knot(engine, k, 0.0));
     let (wave_before, wave_after) = (waves.waves[k - 1], waves.waves[k]);
     let (host_from_s, host_to_s) =
         (waves.host_ref_s + wave_before.host_s, waves.host_ref_s + wave_after.host_s);
@@ -146,6 +147,7 @@ pub(super) fn few(waves: &Waves) -> ClockMap {
                 device_ref_s: epoch.device_ref_s,
                 host_ref_s: epoch.host_ref_s,
                 knots,
+                corridors: Vec::new(),
             }),
             sigma_s: STAMP_SIGMA_S,
             asymmetry_sigma_s: usual_sigma_s(half_s, waves.asymmetry_known, 0.0),

@@ -121,6 +121,22 @@ impl Smoother {
             .sum()
     }
 
+    /// The same of some of the waves, as if there were no others, with jumps of their own.
+    pub fn log_likelihood_of(
+        &mut self,
+        waves: std::ops::Range<usize>,
+        chain: &Chain,
+        sites: &[Site],
+        jumps: impl Fn(usize) -> Jump,
+    ) -> f64 {
+        let part = Chain {
+            gap_s: chain.gap_s[waves.clone()].to_vec(),
+            noise: chain.noise[waves.clone()].to_vec(),
+            jumps: waves.clone().map(jumps).collect(),
+        };
+        self.log_likelihood(&part, &sites[waves])
+    }
+
     fn backward(&mut self, chain: &Chain, with_impulse: bool) {
         let n = self.states.len();
         if with_impulse {

@@ -8,6 +8,7 @@
 //! each wave is foretold by the others, in windows. Steps and kinks are found by the auxiliary
 //! residuals of the smoother; changes of the network path by the minimum round-trip time.
 
+mod corridors;
 mod delays;
 mod engine;
 mod ep;
@@ -24,6 +25,12 @@ use crate::{ClockMap, History, Method};
 
 /// Waves that make the full engine worth it.
 const MIN_WAVES: usize = 4;
+
+/// Ranges of waves between cuts, the first waves of all pieces but the first.
+fn pieces(cuts: &[usize], n: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let begins = std::iter::once(0).chain(cuts.iter().copied());
+    begins.zip(cuts.iter().copied().chain([n])).filter(|(from, to)| from < to)
+}
 
 /// Estimate the map of a clock from everything that is known of it.
 pub(crate) fn fit(history: &History) -> ClockMap {

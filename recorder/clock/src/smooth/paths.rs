@@ -40,7 +40,6 @@ impl Path {
 const MIN_WINDOW: usize = 48;
 const MAX_WINDOW: usize = 200;
 const APART: usize = 48;
-const MIN_PROBES: usize = 150;
 const MIN_ANCHOR: usize = 100;
 /// Spread of the delays as a share of the rise of the minimum from which it is load.
 const LOADED: f64 = 0.5;
@@ -92,7 +91,8 @@ pub(super) fn find(waves: &Waves) -> Vec<Path> {
     merge(waves, &rtt, cuts)
 }
 
-/// Join neighbours that do not differ, then those that are too short to say.
+/// Join neighbours that do not differ, and paths under load with what they are without. However short a
+/// path is: joined to another, it would make that one look as if it were under load, or its end points wrong.
 fn merge(waves: &Waves, rtt: &[f64], mut cuts: Vec<usize>) -> Vec<Path> {
     let total = waves.waves.len();
     let probes = |from: usize, to: usize| {
@@ -114,21 +114,6 @@ fn merge(waves: &Waves, rtt: &[f64], mut cuts: Vec<usize>) -> Vec<Path> {
         let difference = |i: usize| (lows[i + 1] - lows[i]).abs();
         let alike = (0..cuts.len()).find(|&i| difference(i) < 40.0 + 0.1 * lows[i].min(lows[i + 1]));
         let remove = alike.or_else(|| {
-            (0..=cuts.len()).filter(|_| !cuts.is_empty()).find_map(|i| {
-                let (from, to) = bounds(&cuts, i);
-                if probes(from, to).len() >= MIN_PROBES {
-                    return None;
-                }
-                Some(if i == 0 {
-                    0
-                } else if i == cuts.len() || difference(i - 1) <= difference(i) {
-                    i - 1
-                } else {
-                    i
-                })
-            })
-        });
-        let remove = remove.or_else(|| {
             // A path under load is no other path: its delays are spread wider than its minimum rose.
             (0..=cuts.len()).find_map(|i| {
                 let neighbours = [i.checked_sub(1), (i < cuts.len()).then_some(i + 1)];

@@ -71,6 +71,8 @@ pub(super) struct Edge {
 /// Exchanges of a block for the common end point, and for the shift.
 const MIDDLE_BLOCK: usize = 1200;
 const SHIFT_BLOCK: usize = 800;
+/// Least share that the common end point has of the one by the round-trip times.
+const LEAST_SHARE: f64 = 0.5;
 
 impl Edge {
     pub fn of(delays: &[Vec<f64>; 2], soft: [bool; 2], step_us: f64, half_us: f64) -> Self {
@@ -84,9 +86,11 @@ impl Edge {
             let count = (n / size).clamp(1, most);
             (0..count).map(move |i| i * n / count..(i + 1) * n / count)
         };
+        // What both ways take together does not depend on theta; but its end is harder to find.
+        let mut rtts: Vec<f64> = delays[0].iter().zip(&delays[1]).map(|(a, b)| a + b).collect();
+        let together_us = 0.5 * end_point(&mut rtts, soft[0] || soft[1]).0;
         let middle_us = if step_us > 0.0 {
-            let mut rtts: Vec<f64> = delays[0].iter().zip(&delays[1]).map(|(a, b)| a + b).collect();
-            0.5 * end_point(&mut rtts, soft[0] || soft[1]).0
+            together_us
         } else {
             let mut middles: Vec<f64> = blocks(MIDDLE_BLOCK, usize::MAX)
                 .map(|range| {
@@ -94,7 +98,8 @@ impl Edge {
                     0.5 * (there.0 + back.0)
                 })
                 .collect();
-            median(&mut middles)
+            // Theta's own errors make both ends seem earlier than they are.
+            median(&mut middles).max(LEAST_SHARE * together_us)
         };
         let [there, back] = ends(0..n);
         let shift_us = if n >= 2 * SHIFT_BLOCK {

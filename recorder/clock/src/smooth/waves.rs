@@ -1,14 +1,12 @@
 //! From exchanges to waves: bursts of exchanges that see the clock at one instant.
 
+use crate::corridor::MAX_RATE;
 use crate::{Exchange, History, Reading, measure};
 
 /// Exchanges further apart than this belong to different waves, in seconds.
 const WAVE_GAP_S: f64 = 1.0;
 /// A wave is no longer than this, in seconds.
 const WAVE_LENGTH_S: f64 = 2.05;
-/// No device clock runs off by more than this, even while it is slewed.
-const MAX_RATE: f64 = 600e-6;
-
 /// Readings with finer steps than this count as continuous, in seconds.
 const FINE_S: f64 = 2e-7;
 /// Times beyond this are not times, in seconds: 30,000 years.
