@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use lockstep_plugin_api::{Error, Host, LogLevel, Stop};
 
+use crate::ask;
 use crate::found::Found;
 use crate::net;
 use crate::options::Selection;
+use crate::peers::Peers;
 
-/// How long answers to one question are collected.
-const WINDOW: Duration = Duration::from_millis(300);
 /// Pause between two questions while something is missing, and otherwise.
 const PAUSE_S: (f64, f64) = (0.1, 3.5);
 /// Between two looks whether something has come to be missing.
@@ -32,6 +31,7 @@ pub struct Discovery {
     queries: Vec<(usize, String)>,
     /// Whether something is missing, so that it is worth asking often.
     pub hurry: Arc<AtomicBool>,
+    peers: Peers,
 }
 
 impl Discovery {
@@ -42,7 +42,7 @@ impl Discovery {
             let query = selection.network_query()?;
             Some((number, format!("{session} and ({query})")))
         });
-        Self { queries: queries.collect(), hurry: Arc::new(AtomicBool::new(true)) }
+        Self { queries: queries.collect(), hurry: Arc::new(AtomicBool::new(true)), peers: Peers::look_up() }
     }
 
     /// Until the stop: a wave after the other, to `out`.
@@ -52,7 +52,9 @@ impl Discovery {
     pub fn run(&self, host: Host, stop: &Stop, out: &Sender<Wave>) -> Result<(), Error> {
         let mut failed = false;
         loop {
-            match self.ask() {
+            match self.ask(stop) {
+                // It may not be all there is.
+                Ok(_) if stop.is_set() => return Ok(()),
                 Ok(wave) => {
                     failed = false;
                     // One that is not taken yet will be followed by a newer one.
@@ -75,17 +77,21 @@ impl Discovery {
                 }
                 waited_s += LOOK_S;
             }
-            if stop.is_set() {
-                return Ok(());
-            }
         }
     }
 
-    fn ask(&self) -> std::io::Result<Wave> {
+    fn ask(&self, stop: &Stop) -> std::io::Result<Wave> {
+        let session = net::session_query();
+        let queries: Vec<&str> = [session.as_str()]
+            .into_iter()
+            .chain(self.queries.iter().map(|(_, query)| query.as_str()))
+            .collect();
+        let mut answers = ask::ask(&queries, &self.peers.known(), || !stop.is_set())?.into_iter();
+        let all = answers.next().unwrap_or_default();
         let mut streams: Vec<(Found, Vec<usize>)> =
-            net::ask(&net::session_query(), WINDOW)?.into_iter().map(|found| (found, Vec::new())).collect();
-        for (number, query) in &self.queries {
-            for found in net::ask(query, WINDOW)? {
+            all.into_iter().map(|found| (found, Vec::new())).collect();
+        for ((number, _), found) in self.queries.iter().zip(answers) {
+            for found in found {
                 match streams.iter_mut().find(|(known, _)| known.uid == found.uid) {
                     Some((_, told)) => told.push(*number),
                     None => streams.push((found, vec![*number])),

@@ -31,9 +31,41 @@ pub struct Found {
     pub data: Option<SocketAddr>,
     /// Where its time service is, if it says so.
     pub time_service: Option<SocketAddr>,
+    /// Where it can be reached as well: data and time service.
+    pub elsewhere: Vec<(Option<SocketAddr>, Option<SocketAddr>)>,
 }
 
+/// Places of one outlet that are kept at the most.
+const PLACES: usize = 16;
+
 impl Found {
+    /// It answered from another place, too. It is reached by IPv4 where that can be, as liblsl does it, and
+    /// otherwise where it answered first.
+    pub fn also_at(&mut self, other: &Self) {
+        let (mine, theirs) = (self.place(), other.place());
+        if mine == theirs || self.elsewhere.contains(&theirs) || self.elsewhere.len() >= PLACES {
+            return;
+        }
+        let by_v4 = |found: &Self| found.data.is_some_and(|at| at.is_ipv4());
+        if by_v4(other) && !by_v4(self) {
+            (self.data, self.time_service) = theirs;
+            self.elsewhere.push(mine);
+        } else {
+            self.elsewhere.push(theirs);
+        }
+    }
+
+    /// It has answered again, as `newer` says: it stays where it is reached now if it can.
+    pub fn stay_or_move(&mut self, newer: &Self) {
+        if self.place() != newer.place() && !newer.elsewhere.contains(&self.place()) {
+            (self.data, self.time_service) = newer.place();
+        }
+    }
+
+    fn place(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        (self.data, self.time_service)
+    }
+
     /// Whether `other` is the same stream, sent by another outlet: after a restart, say.
     pub fn continues(&self, other: &Self) -> bool {
         !self.source_id.is_empty()
@@ -68,5 +100,29 @@ pub(crate) fn sample(name: &str, kind: &str) -> Found {
         created_at_s: 12.5,
         data: Some(([127, 0, 0, 1], 16572).into()),
         time_service: Some(([127, 0, 0, 1], 16573).into()),
+        elsewhere: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ip: [u8; 4]) -> Found {
+        Found { data: Some((ip, 16572).into()), time_service: Some((ip, 16573).into()), ..sample("x", "EEG") }
+    }
+
+    #[test]
+    fn an_outlet_with_two_addresses_stays_at_one() {
+        let mut found = at([10, 0, 0, 1]);
+        found.also_at(&at([10, 0, 1, 1]));
+        let mut other_way = at([10, 0, 1, 1]);
+        other_way.also_at(&at([10, 0, 0, 1]));
+        other_way.also_at(&at([10, 0, 0, 1]));
+        assert_eq!(other_way.elsewhere.len(), 1);
+        found.stay_or_move(&other_way);
+        assert_eq!(found.data, at([10, 0, 0, 1]).data);
+        found.stay_or_move(&at([10, 0, 1, 1]));
+        assert_eq!(found.data, at([10, 0, 1, 1]).data, "the first one is gone");
     }
 }

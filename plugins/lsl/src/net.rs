@@ -1,11 +1,12 @@
-//! The crate labstream, and everything of it that is used: asking the network, the query language, the
-//! form of a feed's request and answer.
+//! The crate labstream, and everything of it that is used: lsl_api.cfg, the query language, the form of
+//! questions, of announcements, of a feed's request and answer.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::time::Duration;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use labstream_net::StreamInfo;
+use labstream_proto::discovery;
 use labstream_proto::feed::FeedParams;
 use lockstep_plugin_api::Format;
 
@@ -25,13 +26,79 @@ pub fn session_query() -> String {
     format!("session_id='{}'", labstream_net::config::get().session_id)
 }
 
-/// Ask the network once for the streams that fulfil `query`, and collect answers for about `window`.
-///
-/// # Errors
-/// No socket could be opened.
-pub fn ask(query: &str, window: Duration) -> io::Result<Vec<Found>> {
-    let answers = labstream_net::resolve(query, usize::MAX, window)?;
-    Ok(answers.iter().filter_map(found).collect())
+/// Who is asked, as lsl_api.cfg says.
+#[derive(Debug)]
+pub struct Area {
+    /// Whether by IPv4.
+    pub v4: bool,
+    /// Whether by IPv6.
+    pub v6: bool,
+    /// Multicast and broadcast addresses.
+    pub groups: Vec<IpAddr>,
+    /// Their port.
+    pub group_port: u16,
+    /// Routers a question to them may pass, and one.
+    pub hops: u32,
+    /// Known peers.
+    pub peers: Vec<IpAddr>,
+    /// Known peers whose addresses have to be looked up.
+    pub names: Vec<String>,
+    /// Where outlets listen on each machine.
+    pub ports: Range<u16>,
+}
+
+/// Who is asked. lsl_api.cfg is read once.
+pub fn area() -> &'static Area {
+    static AREA: OnceLock<Area> = OnceLock::new();
+    AREA.get_or_init(|| {
+        let config = labstream_net::config::get();
+        let addresses = config.multicast_addresses.iter().filter_map(|text| text.parse::<IpAddr>().ok());
+        let is_group = |ip: &IpAddr| match ip {
+            IpAddr::V4(ip) => ip.is_multicast() || ip.octets()[3] == 255,
+            IpAddr::V6(ip) => ip.is_multicast(),
+        };
+        let (groups, mut peers): (Vec<IpAddr>, Vec<IpAddr>) = addresses.partition(is_group);
+        let mut names = Vec::new();
+        for peer in &config.known_peers {
+            match peer.parse() {
+                Ok(ip) => peers.push(ip),
+                Err(_) => names.push(peer.clone()),
+            }
+        }
+        Area {
+            v4: config.allow_ipv4,
+            v6: config.allow_ipv6,
+            groups,
+            group_port: config.multicast_port,
+            hops: config.multicast_ttl,
+            peers,
+            names,
+            ports: config.base_port..config.base_port.saturating_add(config.port_range),
+        }
+    })
+}
+
+/// What tells the answers to one question from those to others.
+pub fn new_query_id() -> String {
+    labstream_net::make_query_id()
+}
+
+/// The datagram that asks for the streams that fulfil `query`, to be answered to `port`.
+pub fn question(query: &str, port: u16, id: &str) -> Vec<u8> {
+    discovery::build_query(query, port, id)
+}
+
+/// The answer to the question `id` that came from `from`, if it is one.
+pub fn answer(bytes: &[u8], id: &str, from: SocketAddr) -> Option<Found> {
+    let answer = discovery::parse_answer(bytes).filter(|answer| answer.query_id == id)?;
+    let mut info = StreamInfo::from_shortinfo_xml(&answer.xml)?;
+    // Outlets leave it to whoever asks.
+    match from {
+        SocketAddr::V4(from) => info.v4address = from.ip().to_string(),
+        SocketAddr::V6(from) if from.scope_id() == 0 => info.v6address = from.ip().to_string(),
+        SocketAddr::V6(from) => info.v6address = format!("{}%{}", from.ip(), from.scope_id()),
+    }
+    found(&info)
 }
 
 /// What an announcement or a description says. `None`: of a format nobody can read.
@@ -51,15 +118,13 @@ fn found(info: &StreamInfo) -> Option<Found> {
         created_at_s: info.created_at,
         data: address(info, info.v4data_port, info.v6data_port),
         time_service: address(info, info.v4service_port, info.v6service_port),
+        elsewhere: Vec::new(),
     })
 }
 
+/// What no escape should be stays as it is.
 fn unescape(raw: &str) -> String {
-    if !raw.contains('&') {
-        return raw.to_owned();
-    }
-    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    named.iter().fold(raw.to_owned(), |text, (entity, c)| text.replace(entity, c))
+    quick_xml::escape::unescape(raw).map_or_else(|_| raw.to_owned(), Into::into)
 }
 
 /// The numbers of a stream's value format.
@@ -160,7 +225,27 @@ mod tests {
 
     #[test]
     fn escapes_of_announcements_are_undone_once() {
-        assert_eq!(unescape("a &amp;lt; b &lt;&quot;&apos;&gt;"), "a &lt; b <\"'>");
+        assert_eq!(unescape("a &amp;lt; b &lt;&quot;&apos;&gt;&#228;&#xE4;"), "a &lt; b <\"'>\u{e4}\u{e4}");
+        assert_eq!(unescape("a & b"), "a & b", "not escaped at all");
+    }
+
+    #[test]
+    fn an_answer_belongs_to_one_question_and_tells_the_place() {
+        let asked = String::from_utf8(question("name='x'", 1234, "id")).expect("text");
+        assert_eq!(asked, "LSL:shortinfo\r\nname='x'\r\n1234 id\r\n");
+        let mut info = StreamInfo::new("x", "EEG", 2, labstream_wire::Format::Int16, 100.0);
+        (info.v4data_port, info.v6data_port, info.v6service_port) = (16572, 16573, 16574);
+        let bytes = discovery::build_answer("id", &info.to_shortinfo_xml());
+        let from = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        assert_eq!(answer(&bytes, "other", from("10.0.0.7:1")), None);
+        let by_v4 = answer(&bytes, "id", from("10.0.0.7:1")).expect("an answer");
+        assert_eq!(by_v4.data, Some(from("10.0.0.7:16572")));
+        let by_v6 = answer(&bytes, "id", from("[fe80::1%3]:1")).expect("an answer");
+        assert_eq!(
+            (by_v6.data, by_v6.time_service),
+            (Some(from("[fe80::1%3]:16573")), Some(from("[fe80::1%3]:16574")))
+        );
+        assert_eq!(answer(b"id\r\n<info>", "id", from("10.0.0.7:1")), None);
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Registry {
             if let Some(number) = self.entries.iter().position(|e| e.outlet.uid == found.uid) {
                 // It may have another address now; the rest cannot change.
                 if let Some(entry) = self.entries.get_mut(number) {
-                    (entry.outlet.data, entry.outlet.time_service) = (found.data, found.time_service);
+                    entry.outlet.stay_or_move(found);
                 }
                 news.push(News::Seen(number));
                 continue;

@@ -59,9 +59,8 @@ impl Source for LslSource {
         })?);
         let stop = self.stop.clone();
         self.stop.guard(host.spawn("lsl-streams", move || hub.run(&stop))?);
-        // Not joined: a question to the network takes its time, and it tells nobody anything after the stop.
         let stop = self.stop.clone();
-        drop(host.spawn("lsl-discovery", move || discovery.run(host, &stop, &waves_in))?);
+        self.stop.guard(host.spawn("lsl-discovery", move || discovery.run(host, &stop, &waves_in))?);
         Ok(())
     }
 

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use lockstep_plugin_api::Exchange;
 
+use crate::ask;
 use crate::clock;
 use crate::found::Found;
 use crate::net;
 use crate::options::Selection;
+use crate::peers::Peers;
 
-/// How long answers are collected before it is asked again.
-const WINDOW: Duration = Duration::from_millis(300);
-/// Most selections whose outlets are asked, one after the other.
+/// Most selections whose outlets are asked at once.
 const QUERIES_MAX: usize = 8;
 /// Longest time for looking at all clocks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ pub struct Listed {
 /// # Errors
 /// Those of the system.
 pub fn survey(predicate: &str, how_long: Duration) -> io::Result<Vec<Listed>> {
-    let streams = collect(predicate, how_long)?;
+    let streams = collect(predicate, how_long, &Peers::look_up())?;
     let services: Vec<_> = streams.iter().map(|found| found.time_service).collect();
     let exchanges = clock::look(&services, LOOK)?;
     Ok(streams.into_iter().zip(exchanges).map(|(found, exchanges)| Listed::new(found, exchanges)).collect())
@@ -70,12 +70,18 @@ pub struct Seen {
 /// # Errors
 /// Those of the system.
 pub fn seen(selections: &[Selection], how_long: Duration) -> io::Result<Seen> {
-    let mut streams = collect("", how_long)?;
+    let peers = Peers::look_up();
+    let mut streams = collect("", how_long, &peers)?;
     let mut selected: HashSet<String> = HashSet::new();
-    let there = selections.iter().filter_map(|selection| Some((selection, selection.network_query()?)));
-    let unasked = there.clone().count().saturating_sub(QUERIES_MAX);
-    for (selection, query) in there.take(QUERIES_MAX) {
-        let answers = net::ask(&within_session(query), WINDOW)?;
+    let mut there: Vec<(&Selection, String)> = selections
+        .iter()
+        .filter_map(|selection| Some((selection, within_session(selection.network_query()?))))
+        .collect();
+    let unasked = there.len().saturating_sub(QUERIES_MAX);
+    there.truncate(QUERIES_MAX);
+    let queries: Vec<&str> = there.iter().map(|(_, query)| query.as_str()).collect();
+    let told = if queries.is_empty() { Vec::new() } else { ask::ask(&queries, &peers.known(), || true)? };
+    for ((selection, _), answers) in there.iter().zip(told) {
         selected.extend(answers.iter().filter(|f| selection.fits(f, true)).map(|f| f.uid.clone()));
         add_new(&mut streams, answers);
     }
@@ -91,12 +97,14 @@ pub fn seen(selections: &[Selection], how_long: Duration) -> io::Result<Seen> {
 }
 
 /// Every stream that fulfils `predicate` (all: `""`), asked for `how_long`.
-fn collect(predicate: &str, how_long: Duration) -> io::Result<Vec<Found>> {
+fn collect(predicate: &str, how_long: Duration, peers: &Peers) -> io::Result<Vec<Found>> {
     let query = within_session(predicate);
     let begun = Instant::now();
     let mut streams: Vec<Found> = Vec::new();
     loop {
-        add_new(&mut streams, net::ask(&query, WINDOW)?);
+        ask::ask(&[&query], &peers.known(), || true)?
+            .into_iter()
+            .for_each(|found| add_new(&mut streams, found));
         if begun.elapsed() >= how_long {
             break;
         }
