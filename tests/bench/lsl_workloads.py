@@ -55,6 +55,19 @@ def irregular(name, channels, rate, **more):
     return {"name": name, "channels": channels, "rate": rate, "source_id": name, "irregular": True, **more}
 
 
+# Every format, text of every kind, a large header, a stream that says nothing.
+FORMATS = [
+    {**regular("f32", 8, 1000), "desc": {"special": True, "depth": 30}},
+    {**regular("f64", 3, 500), "format": "double64"},
+    {**regular("i8", 5, 100), "format": "int8"},
+    {**regular("i16", 2, 44_100), "format": "int16"},
+    {**regular("i32", 4, 250), "format": "int32"},
+    {**regular("i64", 4, 250), "format": "int64", "desc": {"bytes": 1_000_000}},
+    irregular("texts", 3, 50, format="string", chunk=5, wild=True),
+    irregular("markers", 1, 10, type="Markers", format="string"),
+    irregular("gaze", 20, 200, type="Gaze"),
+    irregular("mute", 1, 10, format="string", silent=True),
+]
 W1 = [regular("eeg", 32, 1000, copies=8)]
 WORKLOADS = [
     Workload("W1", "8 x 32 ch x 1 kHz", W1),
@@ -71,6 +84,7 @@ WORKLOADS = [
     Workload("T123", "64 ch x 480 kHz: 123 MB/s", [regular("t123", 64, 480_000, buffered_s=30)], 12),
     Workload("T164", "64 ch x 640 kHz: 164 MB/s", [regular("t164", 64, 640_000, buffered_s=30)], 12),
     Workload("M1", "1 ch x 1 MHz", [regular("m1", 1, 1_000_000, buffered_s=30)], 12),
+    Workload("formats", "every format, 60 s", FORMATS, 60),
     Workload("one", "1 ch x 1 kHz: size of the file", [regular("one", 1, 1000)]),
     Workload("cut", "8 x 32 ch x 1 kHz, stopped within", W1, 10, cut=True),
     Workload("offsets", "8 x 32 ch x 1 kHz for 2 min: offsets", W1, 121),

@@ -191,6 +191,27 @@ fn outlets_that_do_not_answer_or_answer_nonsense_hold_up_nothing() {
     assert!(stream(&info, "torn")["samples"].as_u64() >= Some(25), "{info}");
 }
 
+#[test]
+fn a_machine_that_was_asleep_is_a_clock_reset_and_a_slow_header_is_waited_for() {
+    let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    let dir = TestDir::in_memory();
+    let net = LslNet::new(&dir);
+    let _outlets = ["asleep", "slow"].map(|how| net.misbehaving(how, how));
+    let recorder = net.record(&config("", r#"{ name = "asleep" }, { name = "slow", required = false }"#));
+    recorder.wait_for_status("samples of the one whose header comes slowly", |s| {
+        streams(s).iter().any(|s| s["name"] == "slow" && s["samples"].as_u64() > Some(50))
+    });
+    wait_for_offsets(&recorder, 8);
+    let (recording, info) = stop(recorder);
+    recording.expect_code(0);
+    let resets = events(&info, "clock_reset");
+    assert_eq!(resets.len(), 1, "{info}");
+    assert!(resets[0].to_string().contains("jumped by -2.5"), "{resets:?}");
+    // It went on sending: no sample is lost, and nothing was connected anew.
+    let asleep = stream(&info, "asleep");
+    assert!(asleep["samples"].as_u64() > Some(800) && events(&info, "gap").is_empty(), "{info}");
+}
+
 /// An outlet dies and comes back, and dies for good. `moved`: it comes back where the clock is another.
 fn an_outlet_that_comes_back(moved: bool) {
     let _running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);

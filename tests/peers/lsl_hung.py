@@ -6,6 +6,8 @@
     garbage      answers with bytes that mean nothing
     half-header  closes the connection in the middle of the answer's header
     torn         closes the connection in the middle of a sample, each time anew
+    asleep       sends samples, and after 4 s its clock is 2.5 s behind: its machine was suspended
+    slow         sends samples, and takes 9 s to tell its header
 
 Where all but `firewalled` are asked for their header, they tell it, `hung` excepted. Ports are those of the
 configuration that LSLAPICFG names. Prints `ready`, and ends with SIGTERM.
@@ -25,6 +27,10 @@ RATE_HZ = 100.0
 # Connections of its own that keep the queue of a `firewalled` outlet full.
 FILLERS = 3
 TORN_AFTER = 25
+# Seconds of samples before `asleep` sleeps, and for how long.
+AWAKE_S, ASLEEP_S = 4.0, 2.5
+# How long `slow` takes.
+SLOW_S = 9.0
 
 
 def clock_s() -> float:
@@ -60,6 +66,8 @@ class Outlet:
         self.udp = bound(socket.SOCK_DGRAM)
         self.tcp = bound(socket.SOCK_STREAM)
         self.base_s = clock_s()
+        # By how much its clock is behind.
+        self.behind_s = 0.0
         self.fields = {
             "name": name,
             "type": "Test",
@@ -96,14 +104,14 @@ class Outlet:
         """Discovery and time."""
         while True:
             datagram, asker = self.udp.recvfrom(65536)
-            t1 = clock_s()
+            t1 = clock_s() - self.behind_s
             lines = datagram.decode().split("\r\n")
             if lines[0] == "LSL:shortinfo" and self.matches(lines[1]):
                 port, query_id = lines[2].split()
                 self.udp.sendto(f"{query_id}\r\n".encode() + self.xml, (asker[0], int(port)))
             elif lines[0] == "LSL:timedata" and self.how not in ("firewalled", "no-time"):
                 wave, t0 = lines[1].split()
-                self.udp.sendto(f" {wave} {t0} {t1:.16g} {clock_s():.16g}".encode(), asker)
+                self.udp.sendto(f" {wave} {t0} {t1:.16g} {clock_s() - self.behind_s:.16g}".encode(), asker)
 
     def accept(self):
         """Connections, each on a thread of its own."""
@@ -133,6 +141,10 @@ class Outlet:
                         pass
                 elif asked.startswith("LSL:streamfeed"):
                     self.feed(connection)
+                elif self.how == "slow":
+                    for byte in self.xml:
+                        connection.sendall(bytes([byte]))
+                        time.sleep(SLOW_S / len(self.xml))
                 else:
                     connection.sendall(self.xml)
             except OSError:
@@ -164,7 +176,9 @@ class Outlet:
         connection.sendall(f"{header}Data-Protocol-Version: 110\r\n\r\n".encode() + known)
         number = first = int((clock_s() - self.base_s) * RATE_HZ)
         while True:
-            sample = struct.pack("<Bdf", 2, self.base_s + number / RATE_HZ, number)
+            if self.how == "asleep" and number == first + AWAKE_S * RATE_HZ:
+                self.behind_s = ASLEEP_S
+            sample = struct.pack("<Bdf", 2, self.base_s + number / RATE_HZ - self.behind_s, number)
             if self.how == "torn" and number == first + TORN_AFTER:
                 connection.sendall(sample[:7])
                 return
@@ -175,7 +189,7 @@ class Outlet:
 
 def main():
     how, name = sys.argv[1:]
-    if how not in ("hung", "firewalled", "no-time", "garbage", "half-header", "torn"):
+    if how not in ("hung", "firewalled", "no-time", "garbage", "half-header", "torn", "asleep", "slow"):
         sys.exit(__doc__)
     outlet = Outlet(how, name)
     threading.Thread(target=outlet.answer_datagrams, daemon=True).start()

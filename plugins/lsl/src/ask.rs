@@ -243,4 +243,20 @@ mod tests {
         assert!(all.iter().all(|(address, _)| address.is_ipv4()));
         assert!((1..all.len()).all(|n| all[..n].iter().all(|(address, _)| *address != all[n].0)));
     }
+    #[test]
+    fn questions_go_as_far_as_the_scope_says() {
+        let area = Area {
+            v4: true,
+            v6: false,
+            groups: Vec::new(),
+            group_port: 16571,
+            hops: 24,
+            peers: Vec::new(),
+            names: Vec::new(),
+            ports: 0..0,
+        };
+        let socket = by_interface(&area, Ipv4Addr::LOCALHOST.into(), None).expect("a socket");
+        assert_eq!(SockRef::from(&socket).multicast_ttl_v4().expect("a number"), 24);
+        assert_eq!(SockRef::from(&socket).multicast_if_v4().expect("an address"), Ipv4Addr::LOCALHOST);
+    }
 }

@@ -24,6 +24,8 @@ pub struct Connection {
     sent: usize,
     /// When it was opened.
     pub opened: Instant,
+    /// When bytes last came; before, when it was opened.
+    pub received: Instant,
     /// There may be something to read.
     pub readable: bool,
     /// The peer will send no more than what is there.
@@ -54,7 +56,8 @@ impl Connection {
         // Without it an outlet whose cable was pulled is found to be gone later.
         drop(SockRef::from(&socket).set_tcp_keepalive(&keepalive));
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { socket, request, sent: 0, opened: Instant::now(), readable: false, ended: false })
+        let now = Instant::now();
+        Ok(Self { socket, request, sent: 0, opened: now, received: now, readable: false, ended: false })
     }
 
     /// Stop watching it, before another connection takes its token.
@@ -92,6 +95,7 @@ impl Connection {
                 Ok(count) => {
                     // The end of the connection is news of its own only when it comes after these bytes.
                     self.readable = count == buffer.len() || self.ended;
+                    self.received = Instant::now();
                     Ok(Got::Bytes(count))
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,

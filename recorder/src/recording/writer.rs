@@ -19,8 +19,9 @@ use super::output::Output;
 use super::stream::{Role, StreamIntake};
 use super::sync::Progress;
 
-/// Samples wait no longer than this before they are handed to the operating system.
-const PERIOD: Duration = Duration::from_millis(100);
+/// Samples wait no longer than this before they are handed to the operating system. What has come by then is one
+/// chunk: a slow stream of one channel would else be chunk heads to a twentieth.
+const PERIOD: Duration = Duration::from_millis(200);
 /// Between two reports of samples that were dropped or rejected.
 const REPORT_PERIOD: Duration = Duration::from_secs(1);
 /// Between two boundary chunks, at which readers of damaged files find their way back.

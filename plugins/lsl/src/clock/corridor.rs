@@ -1,4 +1,4 @@
-//! Whether two outlets read one clock.
+//! Whether two outlets read one clock, and whether one clock is still what it was.
 
 use lockstep_plugin_api::Exchange;
 
@@ -6,6 +6,11 @@ use lockstep_plugin_api::Exchange;
 const DRIFT: f64 = 200e-6;
 /// Readings may be rounded, and a question may be answered before it is stamped.
 const SLACK_S: f64 = 50e-6;
+
+/// A running clock that is slewed as fast as systems do it is off by less than this in a second...
+const SLEW: f64 = 1000e-6;
+/// ...and what is less than this beside is no jump: a reading that took its time, say.
+const JUMP_S: f64 = 10e-3;
 
 /// Where the offset of a clock (host minus device) must have been, by exchanges: no delay is below zero, so
 /// it is at least t0 - t1 and at most t3 - t2, of all of them.
@@ -29,6 +34,23 @@ impl Corridor {
     pub fn agrees(&self, other: &Self) -> bool {
         let slack_s = SLACK_S + DRIFT * (self.at_s - other.at_s).abs();
         self.lowest_s.max(other.lowest_s) <= self.highest_s.min(other.highest_s) + slack_s
+    }
+
+    /// By how many seconds a clock has jumped ahead since `before`, if it has: it stood still while its machine was
+    /// suspended, or was started again.
+    pub fn jump_s(&self, before: &Self) -> Option<f64> {
+        // One jump within a burst makes a corridor that no clock fits, and says nothing of its size.
+        if !self.is_possible() {
+            return None;
+        }
+        let apart_s = (self.lowest_s - before.highest_s).max(before.lowest_s - self.highest_s);
+        let allowed_s = JUMP_S + SLEW * (self.at_s - before.at_s).abs();
+        (apart_s > allowed_s).then(|| before.middle_s() - self.middle_s())
+    }
+
+    /// Whether one clock can have been in it at all.
+    pub fn is_possible(&self) -> bool {
+        self.lowest_s <= self.highest_s + SLACK_S
     }
 
     /// The middle of it: the offset, in seconds.
@@ -58,5 +80,16 @@ mod tests {
         assert!(!then.agrees(&corridor(5.001, 100.0)));
         assert!(!then.agrees(&corridor(100_005.0, 105.0)));
         assert_eq!(Corridor::new(&[]), None);
+    }
+    #[test]
+    fn a_clock_that_stood_still_has_jumped_and_one_that_is_slewed_has_not() {
+        let then = corridor(5.0, 100.0);
+        assert_eq!(corridor(5.0, 105.0).jump_s(&then), None);
+        assert_eq!(corridor(5.0 - 0.5e-3 * 60.0, 160.0).jump_s(&then), None, "500 ppm for a minute");
+        let jump_s = corridor(8.0, 105.0).jump_s(&then).expect("a jump");
+        assert!((jump_s + 3.0).abs() < 1e-3, "three seconds suspended: {jump_s}");
+        assert!(corridor(4.9, 105.0).jump_s(&then).is_some_and(|s| s > 0.09));
+        let within = Corridor { lowest_s: 8.0, highest_s: 5.0, at_s: 105.0 };
+        assert!(!within.is_possible() && within.jump_s(&then).is_none());
     }
 }

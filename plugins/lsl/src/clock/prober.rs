@@ -64,7 +64,32 @@ pub struct Prober {
     v4: UdpReceiver,
     v6: Option<UdpReceiver>,
     rounds: Rounds,
-    clocks: Vec<Option<Clock>>,
+    clocks: Vec<Option<Asked>>,
+}
+
+/// A clock of the recording, as the prober knows it.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    clock: Clock,
+    /// Where it was last.
+    corridor: Option<Corridor>,
+}
+
+impl Asked {
+    /// Record what a burst brought; when the clock has jumped since the one before, that comes first.
+    fn record(&mut self, host: Host, exchanges: &[Exchange]) -> Result<(), Error> {
+        let now = Corridor::new(exchanges);
+        if let Some(jump_s) = self.corridor.zip(now).and_then(|(before, now)| now.jump_s(&before)) {
+            let text =
+                format!("it has jumped by {jump_s:+.3} s while its outlet went on; was its machine asleep?");
+            self.clock.reset(&text)?;
+            host.log(LogLevel::Warn, &format!("the clock of a machine: {text}"));
+        }
+        self.corridor = now.filter(Corridor::is_possible).or(self.corridor);
+        // A burst for which there was no room is counted by the recorder.
+        let _ = self.clock.push_exchanges(exchanges)?;
+        Ok(())
+    }
 }
 
 impl Prober {
@@ -105,7 +130,7 @@ impl Prober {
                 told(&error);
                 stop.wait_s(POLL_S);
             }
-            self.report(reports)?;
+            self.report(host, reports)?;
         }
         let begun_s = now_s();
         self.rounds.last(begun_s);
@@ -114,7 +139,7 @@ impl Prober {
                 told(&error);
                 break;
             }
-            self.report(reports)?;
+            self.report(host, reports)?;
         }
         Ok(self.rounds.counters)
     }
@@ -127,7 +152,9 @@ impl Prober {
                     self.clocks.resize(number + 1, None);
                 }
                 if let Some(slot) = self.clocks.get_mut(number) {
-                    *slot = Some(clock);
+                    // Whoever comes back has been looked at before.
+                    let corridor = slot.and_then(|asked| asked.corridor).filter(|_| !members.is_empty());
+                    *slot = Some(Asked { clock, corridor });
                 }
                 self.rounds.measure(number, members, now_s());
             }
@@ -182,14 +209,13 @@ impl Prober {
         }
     }
 
-    fn report(&mut self, reports: &Sender<Report>) -> Result<(), Error> {
+    fn report(&mut self, host: Host, reports: &Sender<Report>) -> Result<(), Error> {
         for Burst { whose, exchanges } in self.rounds.finished(now_s()) {
             let report = match whose {
                 Whose::Look(token) => Report::Looked { token, exchanges },
                 Whose::Clock(number) => {
-                    if let (Some(Some(clock)), false) = (self.clocks.get(number), exchanges.is_empty()) {
-                        // A burst for which there was no room is counted by the recorder.
-                        let _ = clock.push_exchanges(&exchanges)?;
+                    if let (Some(Some(asked)), false) = (self.clocks.get_mut(number), exchanges.is_empty()) {
+                        asked.record(host, &exchanges)?;
                     }
                     Report::Measured { number, corridor: Corridor::new(&exchanges) }
                 }
