@@ -213,8 +213,13 @@ mod tests {
             assert_eq!(predicates(&config, 1), PREDICATES, "{text}");
             assert_eq!(with(text, &[], &[]).source.len(), 1);
         }
-        let remote = "experiment.name = 'x'\n[remote]\nenabled = true\n";
-        assert_eq!(predicates(&with(remote, &["true()"], &[]), 0), ["true()"]);
+        for text in [
+            "[experiment]\nname = 'x'\n[remote]\nenabled = true\n",
+            "source = []\n[experiment]\nname = 'x'\n",
+        ] {
+            let config = with(text, &["true()"], &[]);
+            assert_eq!((config.source.len(), predicates(&config, 0)), (1, vec!["true()"]), "{text}");
+        }
     }
 
     #[test]
