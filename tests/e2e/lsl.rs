@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{
     ELSEWHERE_S, LslNet, Recorder, Recording, TestDir, assert_closed_cleanly, check_lsl, events, note,
-    other_clock, stream,
+    other_clock, stream, with,
 };
 
 /// What is promised is 1 s; the rest is for machines that are busy. What it took is printed.
@@ -116,9 +116,7 @@ fn streams_of_one_name_late_ones_and_those_without_a_source_id_are_recorded_and_
     let dir = TestDir::in_memory();
     let net = LslNet::new(&dir);
     let eeg = |more: Value| {
-        let mut stream = json!({"name": "twin", "type": "EEG", "channels": 2, "rate": 100, "chunk": 5});
-        stream.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        stream
+        with(json!({"name": "twin", "type": "EEG", "channels": 2, "rate": 100, "chunk": 5}), more)
     };
     let there = net.outlets(
         "there",

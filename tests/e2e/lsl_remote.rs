@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use support::{
-    ELSEWHERE_S, LslNet, PATIENCE, Process, Recorder, TestDir, assert_closed_cleanly, check, check_lsl_file,
-    info, note, other_clock,
+    ELSEWHERE_S, LslNet, PATIENCE, Process, Recorder, TestDir, assert_closed_cleanly, check_for_json,
+    check_lsl_file, info, note, other_clock, with,
 };
 
 #[test]
@@ -26,15 +26,12 @@ fn a_script_for_labrecorder_records_what_it_selects() {
         ]}),
     );
     // No configuration and no predicate: everything comes by remote control.
-    let mut command = net.command(["record", "--json", "--remote", "127.0.0.1:0"]);
-    command.args(["--set", "clock.interval_s=1"]);
-    let recorder = Recorder::from_command(&mut command, &dir.join("none.xdf"));
-    let port = recorder.wait_for_port().to_string();
+    let (recorder, port) = Recorder::remote(&mut net.command(["record", "--set", "clock.interval_s=1"]));
     let root = dir.join("Data");
-    let said = check("remote_client", ["lsl", &port, root.to_str().expect("text")]);
+    let client = ["lsl", &port.to_string(), root.to_str().expect("text")];
+    let recordings = check_for_json("remote_client", client);
     recorder.interrupt().expect_code(0);
     let truth = outlets.end();
-    let recordings: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
     // The outlets send before and after.
     let flags = ["--partial", "--offset=0", "--bound=0.005"];
     let only_eeg = ["--unselected", "Gaze", "Markers"];
@@ -63,10 +60,7 @@ fn streams_are_listed_with_how_far_away_their_clocks_are() {
         note("SKIPPED: another clock (unshare --time is not allowed here)");
     }
     let silent = |name: &str, kind: &str, more: Value| {
-        let mut stream =
-            json!({"name": name, "type": kind, "source_id": format!("{name}-1"), "silent": true});
-        stream.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        stream
+        with(json!({"name": name, "type": kind, "source_id": format!("{name}-1"), "silent": true}), more)
     };
     let _here = net.outlets(
         "here",

@@ -13,18 +13,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use support::{
-    PATIENCE, Recorder, Simulator, TestDir, assert_closed_cleanly, check, compile_plugin, config_for,
-    counter_source, info, lockstep, run, stream,
+    PATIENCE, Recorder, Simulator, TestDir, assert_closed_cleanly, check_for_json, compile_plugin,
+    config_for, counter_source, info, lockstep, run, stream,
 };
 
 /// `lockstep record --remote` with this configuration, and the port on which it takes commands.
 fn remote(dir: &TestDir, config: &str, arguments: &[&str]) -> (Recorder, u16) {
     let config = dir.write("config.toml", config);
     let mut command = lockstep(["record".as_ref(), config.as_os_str()]);
-    command.args(["--json", "--remote", "127.0.0.1:0"]).args(arguments).current_dir(&**dir);
-    let recorder = Recorder::from_command(&mut command, &dir.join("none.xdf"));
-    let port = recorder.wait_for_port();
-    (recorder, port)
+    Recorder::remote(command.args(arguments).current_dir(&**dir))
 }
 
 /// A client that reads its answers.
@@ -69,7 +66,7 @@ fn a_script_drives_it_as_labrecorder_is_driven() {
     let device = simulator(&dir);
     let config = config_for(std::slice::from_ref(&device));
     let (recorder, port) = remote(&dir, &config, &["--set", "recording.wait_s=2"]);
-    let said = check(
+    let recordings = check_for_json(
         "remote_client",
         [
             "devices",
@@ -78,7 +75,6 @@ fn a_script_drives_it_as_labrecorder_is_driven() {
             dir.join("Study").to_str().expect("text"),
         ],
     );
-    let recordings: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
     // The script left a recording that goes on.
     recorder.wait_until_recording();
     let ended = recorder.interrupt();

@@ -17,6 +17,7 @@
 //! Linux is complete and tested. The others are written to the documentation of
 //! their systems and have not been run.
 
+mod address;
 mod clock;
 mod disk;
 mod host;
@@ -25,6 +26,7 @@ mod signal;
 mod stop;
 mod udp;
 
+pub use address::is_same_peer;
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s, seconds};
 pub use disk::free_bytes;
 pub use host::hostname;

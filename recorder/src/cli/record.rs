@@ -52,7 +52,9 @@ pub struct RecordArgs {
     #[arg(required_unless_present_any = ["lsl", "remote"])]
     pub config: Option<PathBuf>,
     /// Record the streams on the network that this LSL predicate matches, as "type='EEG'"
-    /// ("true()" is every stream); may be repeated. In a configuration they join its source of the plugin lsl
+    /// ("true()" is every stream); may be repeated. At least one has to be there. In a configuration they join
+    /// its source of the plugin lsl; two such sources are an error. Where that source has required = false, the
+    /// streams it had before are still recorded and not waited for
     #[arg(long, value_name = "PREDICATE", value_parser = predicate)]
     pub lsl: Vec<String>,
     /// Override a value of the configuration, as `experiment.participant=P012` or

@@ -18,11 +18,15 @@ use crate::ntp;
 /// Without a source there is nothing to record, unless what is recorded is said later, by remote control.
 pub(super) fn no_source(config: &Value) -> Option<Problem> {
     let remote = config.pointer("/remote/enabled") == Some(&Value::Bool(true));
-    (config.get("source").is_none() && !remote).then(|| Problem {
+    let (none, label) = match config.get("source") {
+        None => (true, "this file has no [[source]]"),
+        Some(sources) => (sources.as_array().is_some_and(Vec::is_empty), "this list is empty"),
+    };
+    (none && !remote).then(|| Problem {
         path: ConfigPath::root().key("source"),
         at: At::Value,
         message: "no [[source]]: there is nothing to record".to_owned(),
-        label: "this file has no [[source]]".to_owned(),
+        label: label.to_owned(),
         help: Some(
             "add a [[source]] with a `name` and a `plugin`, or name streams of LSL with --lsl\nwith remote control \
              (--remote) they can be selected later"

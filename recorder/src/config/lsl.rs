@@ -7,6 +7,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 
 use super::error::ConfigError;
 use super::load::{Loaded, parse, read_text};
+use super::path::ConfigPath;
+use super::schema::Config;
 
 /// The plugin that records streams of LSL.
 pub const PLUGIN: &str = "lsl";
@@ -20,11 +22,54 @@ const ALONE: &str = "[experiment]\nname = \"lsl\"\n";
 /// What errors call it.
 const ALONE_NAME: &str = "the configuration of the command line";
 
+/// Why streams cannot be added to a configuration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotAdd {
+    /// The sources are something else than tables, which no configuration that was checked has.
+    #[error("the sources are not tables")]
+    NotTables,
+    /// It is not said which source is to record them.
+    #[error(
+        "the sources {first:?} and {second:?} are both of the plugin lsl: it is not clear which is to record the \
+         streams that are chosen beside them, and one that both choose would be recorded twice"
+    )]
+    Several {
+        /// Name of the first of them.
+        first: String,
+        /// Name of the second.
+        second: String,
+        /// Number of the second among all sources, from 0.
+        index: usize,
+    },
+}
+
+impl CannotAdd {
+    /// The same, at its place.
+    fn at(&self, loaded: &Loaded) -> ConfigError {
+        let path = match self {
+            Self::NotTables => ConfigPath::root().key("source"),
+            Self::Several { index, .. } => loaded.source_path(*index).key("plugin"),
+        };
+        loaded.error_at(&path, self.to_string(), self.help())
+    }
+
+    /// How to mend it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NotTables => "mend the configuration",
+            Self::Several { .. } => {
+                "put the streams into `streams` of the source that is to record them, or make one source of them"
+            }
+        }
+    }
+}
+
 /// Reads and checks the file at `path`, if one is named, with the LSL streams of `predicates` added to it, and
 /// `overrides` applied in order.
 ///
 /// # Errors
-/// As [`load`](super::load()). A predicate that is none is found by the plugin.
+/// As [`load`](super::load()), and when it is not clear which source is to record them. A predicate that is none
+/// is found by the plugin.
 pub fn load_with_streams(
     path: Option<&Path>,
     predicates: &[String],
@@ -34,42 +79,127 @@ pub fn load_with_streams(
         Some(path) => read_text(path)?,
         None => (ALONE_NAME.to_owned(), ALONE.to_owned()),
     };
-    parse(&with_streams(text, predicates), &name, overrides)
+    parse_with_streams(&text, &name, predicates, overrides)
 }
 
-/// The text with the streams. One that is no TOML, or whose sources are none, stays as it is: whoever parses it
-/// says why.
-fn with_streams(text: String, predicates: &[String]) -> String {
-    if predicates.is_empty() {
-        return text;
-    }
-    let plain = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(mut toml) = plain.parse::<DocumentMut>() else { return text };
+fn parse_with_streams(
+    text: &str,
+    file_name: &str,
+    predicates: &[String],
+    overrides: &[String],
+) -> Result<Loaded, ConfigError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let toml = text.parse::<DocumentMut>().ok().filter(|_| !predicates.is_empty());
+    // One that is no TOML, or whose sources are none, stays as it is: whoever parses it says why.
+    let Some(mut toml) = toml else { return parse(text, file_name, overrides) };
     match add_streams(&mut toml, predicates) {
-        Some(()) => toml.to_string(),
-        None => text,
+        Ok(()) => {
+            let loaded = parse(&toml.to_string(), file_name, overrides)?;
+            // An override may have made another source one of this plugin, or taken the streams away again.
+            check_room(&loaded.config).map_err(|error| error.at(&loaded))?;
+            match predicates.iter().find(|predicate| !is_chosen(&loaded.config, predicate)) {
+                Some(lost) => Err(ConfigError::plain(
+                    format!("--set replaces `streams`, and so takes away what --lsl chose: {lost}"),
+                    "name all streams with one of the two",
+                )),
+                None => Ok(loaded),
+            }
+        }
+        Err(CannotAdd::NotTables) => parse(text, file_name, overrides),
+        Err(error @ CannotAdd::Several { .. }) => Err(error.at(&parse(text, file_name, overrides)?)),
     }
 }
 
-/// Adds streams, each by a predicate that at least one stream has to fulfil, to the first source of the plugin
-/// `lsl`, so that none is recorded by two, or as a source of their own where there is none. `None` when the sources
-/// are not written as tables, which no configuration that was checked does.
-pub fn add_streams(toml: &mut DocumentMut, predicates: &[String]) -> Option<()> {
+/// Whether a source has this predicate among its streams.
+fn is_chosen(config: &Config, predicate: &str) -> bool {
+    let lists = config.source.iter().filter_map(|source| source.options.get("streams")?.as_array());
+    let mut streams = lists.flatten();
+    streams.any(|stream| stream.get("predicate").and_then(serde_json::Value::as_str) == Some(predicate))
+}
+
+/// Adds streams, each by a predicate that at least one stream has to fulfil, to the source of the plugin `lsl`, so
+/// that none is recorded by two, or as a source of their own where there is none. The recording needs what is
+/// added: a source that it did not need it needs from now on, but none of the streams that source had before.
+///
+/// # Errors
+/// When there are several such sources, or the sources are not written as tables.
+pub fn add_streams(toml: &mut DocumentMut, predicates: &[String]) -> Result<(), CannotAdd> {
     if predicates.is_empty() {
-        return Some(());
+        return Ok(());
     }
     let fresh = || Item::ArrayOfTables(ArrayOfTables::new());
-    let mut sources = Sources::of(toml.as_table_mut().entry("source").or_insert_with(fresh))?;
-    let first = sources.texts("plugin").iter().position(|plugin| plugin == PLUGIN);
-    if let Some(index) = first {
-        let options = sources.get(index)?.entry("options").or_insert_with(|| Item::Table(Table::new()));
-        return add_to(options.as_table_like_mut()?, predicates);
+    let sources = toml.as_table_mut().entry("source").or_insert_with(fresh);
+    let mut sources = Sources::of(sources).ok_or(CannotAdd::NotTables)?;
+    let (plugins, names) = (sources.texts("plugin"), sources.texts("name"));
+    let described = plugins.iter().zip(&names).map(|(plugin, name)| (plugin.as_str(), name.as_str()));
+    match only_one(described)? {
+        Some(index) => sources.get(index).and_then(|source| join(source, predicates)),
+        None => {
+            let mut candidates = (1..).map(|n| if n == 1 { NAME.to_owned() } else { format!("{NAME}-{n}") });
+            let name = candidates.find(|name| !names.contains(name));
+            name.map(|name| sources.push(source(&name, predicates)))
+        }
     }
-    let names = sources.texts("name");
-    let mut candidates = (1..).map(|n| if n == 1 { NAME.to_owned() } else { format!("{NAME}-{n}") });
-    let name = candidates.find(|name| !names.contains(name))?;
-    sources.push(source(&name, predicates));
-    Some(())
+    .ok_or(CannotAdd::NotTables)
+}
+
+/// Whether streams could be added to `config`.
+///
+/// # Errors
+/// When it has several sources of the plugin `lsl`.
+pub fn check_room(config: &Config) -> Result<(), CannotAdd> {
+    only_one(config.source.iter().map(|source| (source.plugin.as_str(), source.name.as_str()))).map(drop)
+}
+
+/// Which of the sources, each given by its plugin and its name, is the one of the plugin `lsl`.
+fn only_one<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Option<usize>, CannotAdd> {
+    let mut of_lsl = sources.enumerate().filter(|(_, (plugin, _))| *plugin == PLUGIN);
+    match (of_lsl.next(), of_lsl.next()) {
+        (Some((_, (_, first))), Some((index, (_, second)))) => {
+            Err(CannotAdd::Several { first: first.to_owned(), second: second.to_owned(), index })
+        }
+        (first, _) => Ok(first.map(|(index, _)| index)),
+    }
+}
+
+/// Adds streams to a source that is there.
+fn join(source: &mut dyn TableLike, predicates: &[String]) -> Option<()> {
+    let was_optional = require(source);
+    let options = source.entry("options").or_insert_with(|| Item::Table(Table::new())).as_table_like_mut()?;
+    if was_optional && let Some(streams) = options.get_mut("streams") {
+        make_optional(streams);
+    }
+    add_to(options, predicates)
+}
+
+/// Makes a source one that the recording needs; whether it was none.
+fn require(source: &mut dyn TableLike) -> bool {
+    match source.get_mut("required") {
+        Some(Item::Value(value)) if value.as_bool() == Some(false) => {
+            let decor = value.decor().clone();
+            *value = Value::from(true);
+            *value.decor_mut() = decor;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The recording waits for none of these streams.
+fn make_optional(streams: &mut Item) {
+    let optional = || Item::Value(Value::from(false));
+    match streams {
+        Item::Value(Value::Array(list)) => {
+            list.iter_mut().filter_map(Value::as_inline_table_mut).for_each(|s| {
+                TableLike::insert(s, "required", optional());
+            })
+        }
+        Item::ArrayOfTables(list) => list.iter_mut().for_each(|s| {
+            s.insert("required", optional());
+        }),
+        // What is neither is no list of streams, and is told by whoever checks it.
+        _ => {}
+    }
 }
 
 /// A source of its own. It stands last, so that the lines of the others keep their numbers.
@@ -160,91 +290,4 @@ impl<'a> Sources<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-
-    const PREDICATES: [&str; 2] = ["type='EEG'", "name=\"a\\b\" and type='x'\u{7}"];
-    const UDP: &str =
-        "experiment.name = 'x'\n[[source]]\nname = 'LSL'\nplugin = 'udp'\n[source.options]\nport = 1\n";
-
-    fn added(text: &str, predicates: &[&str]) -> String {
-        let predicates: Vec<String> = predicates.iter().map(|p| (*p).to_owned()).collect();
-        with_streams(text.to_owned(), &predicates)
-    }
-
-    fn with(text: &str, predicates: &[&str], overrides: &[&str]) -> Config {
-        let overrides: Vec<String> = overrides.iter().map(|o| (*o).to_owned()).collect();
-        let text = added(text, predicates);
-        parse(&text, "x.toml", &overrides)
-            .unwrap_or_else(|e| panic!("{}\n{text}", e.render(false, 100)))
-            .config
-    }
-
-    fn predicates(config: &Config, source: usize) -> Vec<&str> {
-        assert_eq!((config.source[source].plugin.as_str(), config.source[source].required), (PLUGIN, true));
-        let streams = config.source[source].options["streams"].as_array().expect("a list");
-        streams.iter().filter_map(|stream| stream["predicate"].as_str()).collect()
-    }
-
-    #[test]
-    fn without_a_file_there_is_one_source_and_a_name() {
-        let config = with(ALONE, &PREDICATES, &["experiment.participant=P1", "source.LSL.required=true"]);
-        assert_eq!(config.experiment.name, "lsl");
-        assert_eq!(config.experiment.participant.as_deref(), Some("P1"));
-        assert_eq!((config.source.len(), predicates(&config, 0)), (1, PREDICATES.to_vec()));
-        assert!(crate::config::filename::resolve(&config, &jiff::Zoned::default()).is_ok());
-        let config = with(ALONE, &[], &["remote.enabled=true"]);
-        assert!(config.source.is_empty(), "nothing is chosen unasked");
-        assert_eq!(
-            added(ALONE, &PREDICATES[..1]),
-            "[experiment]\nname = \"lsl\"\n\n[[source]]\nname = \"LSL\"\nplugin = \"lsl\"\n\n[source.options]\n\
-             streams = [\n  { predicate = \"type='EEG'\" },\n]\n"
-        );
-    }
-
-    #[test]
-    fn streams_become_a_source_of_their_own_with_a_name_of_its_own() {
-        let tables = format!("\u{feff}{UDP}");
-        let inline = "source = [{ name = \"LSL\", plugin = \"udp\" }]\n[experiment]\nname = \"x\"\n";
-        for text in [tables.as_str(), inline] {
-            let config = with(text, &PREDICATES, &["source.LSL-2.acquisition.lab=2"]);
-            assert_eq!((config.source.len(), config.source[1].name.as_str()), (2, "LSL-2"), "{text}");
-            assert_eq!(predicates(&config, 1), PREDICATES, "{text}");
-            assert_eq!(with(text, &[], &[]).source.len(), 1);
-        }
-        let remote = "experiment.name = 'x'\n[remote]\nenabled = true\n";
-        assert_eq!(predicates(&with(remote, &["true()"], &[]), 0), ["true()"]);
-    }
-
-    #[test]
-    fn streams_join_those_of_a_configured_source_however_it_is_written() {
-        let lsl = "[[source]]\nname = 'net'\nplugin = 'lsl'\n";
-        for (options, before) in [
-            ("", 0),
-            ("options = {}\n", 0),
-            ("options.streams = [{ name = 'a' }]\n", 1),
-            ("[source.options]\nstreams = [\n  { name = 'a' }, # the amplifier\n]\n", 1),
-            ("[[source.options.streams]]\nname = 'a'\n", 1),
-        ] {
-            let config = with(&format!("{UDP}{lsl}{options}"), &["type='EEG'"], &[]);
-            assert_eq!((config.source.len(), predicates(&config, 1)), (2, vec!["type='EEG'"]), "{options}");
-            let count = config.source[1].options["streams"].as_array().map(Vec::len);
-            assert_eq!(count, Some(before + 1), "{options}");
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_at_its_line_of_the_file() {
-        let error = |text: &str| parse(&added(text, &PREDICATES), "x.toml", &[]).expect_err(text).to_string();
-        assert!(error("[experiment]\nname = x\n").starts_with("x.toml:2:8:"), "no TOML");
-        assert!(error("source = 3\nexperiment.name = 'x'\n").starts_with("x.toml:1:10:"), "no sources");
-        // A section behind the sources keeps its line, though a source is added.
-        let behind = error(&format!("{UDP}[clock]\ninterval_s = 'x'\n"));
-        assert!(behind.starts_with("x.toml:8:14:"), "{behind}");
-        let loaded = parse(&added(ALONE, &PREDICATES), ALONE_NAME, &[]).expect("right");
-        let option = loaded.option_path(0, "/streams/1/predicate");
-        let error = loaded.error_at(&option, "no predicate", "").to_string();
-        assert!(error.starts_with(&format!("{ALONE_NAME}:11:17: ")), "{error}");
-    }
-}
+mod tests;

@@ -25,7 +25,6 @@ pub struct Config {
     pub remote: Remote,
     /// The sources, one `[[source]]` each: what to record. At least one, but with remote control.
     #[serde(default)]
-    #[schemars(length(min = 1))]
     pub source: Vec<Source>,
 }
 

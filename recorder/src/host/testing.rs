@@ -1,8 +1,10 @@
-//! A source without a recording around it, for the tests of the host.
+//! A source without a recording around it, and what a plugin says of a stream, for the tests of the host.
 
+use std::ptr::null;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, bounded};
+use lockstep_plugin_api::sys;
 
 use super::HostTable;
 use crate::recording::events::Events;
@@ -19,4 +21,25 @@ pub fn source() -> (HostTable, Arc<SourceIntake>, Receiver<Notice>) {
     let source = SourceIntake::new(shared, "it", true, 1 << 20, SourceHeader::default());
     source.open();
     (HostTable::new(Arc::clone(&source), 8, 5.0), source, shown)
+}
+
+/// A stream of one channel at no rate, of which nothing more is said.
+pub fn stream_info(name: sys::Str, format: u32) -> sys::StreamInfo {
+    sys::StreamInfo {
+        struct_size: size_of::<sys::StreamInfo>() as u32,
+        format,
+        channel_count: 1,
+        clock: 0,
+        nominal_rate_hz: 0.0,
+        name,
+        r#type: sys::Str::EMPTY,
+        source_id: sys::Str::EMPTY,
+        desc_xml: sys::Str::EMPTY,
+        channels: null(),
+        synchronization: null(),
+        may_be_silent: 0,
+        reserved1: 0,
+        label: sys::Str::EMPTY,
+        origin_xml: sys::Str::EMPTY,
+    }
 }

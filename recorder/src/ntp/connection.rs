@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lockstep_clock::Exchange;
-use lockstep_platform::{Datagram, UdpOptions, UdpReceiver, monotonic_and_utc_ns, monotonic_ns};
+use lockstep_platform::{
+    Datagram, UdpOptions, UdpReceiver, is_same_peer, monotonic_and_utc_ns, monotonic_ns,
+};
 
 use super::answer::{self, Refusal, judge};
 use super::ledger::{Fate, Ledger};
@@ -188,7 +190,7 @@ impl Connection {
 
     /// A datagram came: what it is, in the order in which a stranger could not get through.
     fn take(&mut self, bytes: &[u8], datagram: &Datagram, counts: &mut Counts, burst: &mut Burst) {
-        if !same_host(datagram.from, self.address) {
+        if !is_same_peer(datagram.from, self.address) {
             counts.foreign += 1;
             return;
         }
@@ -228,11 +230,6 @@ fn nonce() -> u64 {
 /// A number from 0 to 1, at random.
 pub fn unit() -> f64 {
     (nonce() >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// Whether two addresses are the same, but for how IPv6 writes IPv4 and for scopes.
-fn same_host(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
 }
 
 #[cfg(test)]

@@ -67,18 +67,20 @@ impl<'a> Desk<'a> {
     /// it may be slow, and the recording's looks come first.
     pub fn obey(&mut self, command: Command, recording: bool) -> Reply {
         let done = match command {
-            Command::SelectAll => {
+            Command::SelectAll => self.can_select().map(|()| {
                 self.selection.all();
-                Ok(self.selected())
-            }
+                self.selected()
+            }),
             Command::SelectNone => {
                 self.selection.none();
                 Ok(self.selected())
             }
-            Command::Select(predicate) => self.selection.add(&predicate).map(|new| {
-                let already = if new { "" } else { "it was selected already: " };
-                format!("{already}{}", self.selected())
-            }),
+            Command::Select(predicate) => {
+                self.can_select().and_then(|()| self.selection.add(&predicate)).map(|new| {
+                    let already = if new { "" } else { "it was selected already: " };
+                    format!("{already}{}", self.selected())
+                })
+            }
             Command::Filename(naming) => self.name(naming, recording),
             Command::Update | Command::Start | Command::Stop | Command::Status | Command::Help => {
                 Err("this command is not for the desk: please report this".to_owned())
@@ -105,6 +107,10 @@ impl<'a> Desk<'a> {
         let path = settle(&mut config)?;
         let prepared = prepare(&loaded, self.search).map_err(|e| one_line(&e))?;
         Ok(Ready { prepared, config, path })
+    }
+
+    fn can_select(&self) -> Result<(), String> {
+        lsl::check_room(&self.base.config).map_err(|e| format!("{e}: {}", e.help()))
     }
 
     fn name(&mut self, newer: Naming, recording: bool) -> Result<String, String> {
@@ -154,7 +160,7 @@ impl<'a> Desk<'a> {
         let faulty = || "the configuration cannot be extended: please report this".to_owned();
         let mut toml: DocumentMut = self.base.text.parse().map_err(|_| faulty())?;
         naming.write_into(&mut toml).ok_or_else(faulty)?;
-        lsl::add_streams(&mut toml, self.selection.predicates()).ok_or_else(faulty)?;
+        lsl::add_streams(&mut toml, self.selection.predicates()).map_err(|_| faulty())?;
         let mut loaded = parse(&toml.to_string(), &self.base.file_name, &[]).map_err(|e| one_line(&e))?;
         // It may have been typed beside the configuration.
         loaded.config.recording.duration_s = self.base.config.recording.duration_s;

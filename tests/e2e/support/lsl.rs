@@ -26,6 +26,13 @@ pub fn other_clock() -> Option<Vec<String>> {
     allowed.then(|| words.map(str::to_owned).to_vec())
 }
 
+/// What is said of a stream, with `more` put over it.
+pub fn with(mut stream: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("no object: {more}") };
+    stream.as_object_mut().expect("an object").extend(more);
+    stream
+}
+
 /// A network of this machine alone, and of one test.
 #[derive(Debug)]
 pub struct LslNet<'a> {
@@ -141,6 +148,6 @@ pub fn check_lsl_file(file: &Path, truths: &[&Path], flags: &[&str]) -> Vec<Valu
     let mut arguments = vec![file.as_os_str()];
     arguments.extend(truths.iter().map(|truth| truth.as_os_str()));
     arguments.extend(flags.iter().map(OsStr::new));
-    let found: Value = serde_json::from_str(&super::check("lsl", arguments)).expect("it prints JSON");
+    let found = super::check_for_json("lsl", arguments);
     found["streams"].as_array().expect("a list of streams").clone()
 }

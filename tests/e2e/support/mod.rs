@@ -21,10 +21,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use dir::TestDir;
-pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock};
+pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock, with};
 pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
-pub use python::{check, python};
+pub use python::{check, check_for_json, python};
 pub use recorder::{Recorder, Recording};
 pub use simulator::{Running, Simulator, config_for, free_ports, record_all};
 

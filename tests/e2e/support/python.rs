@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::process::Process;
 
 /// The interpreter that has the packages of tests/requirements.txt.
@@ -39,4 +41,11 @@ pub fn check<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>
     let finished = Process::start(command.args(arguments)).wait(2 * super::PATIENCE);
     print!("{}", finished.stdout);
     finished.expect_code(0).stdout
+}
+
+/// The same, of one whose last line is JSON: that line.
+#[track_caller]
+pub fn check_for_json<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Value {
+    let said = check(name, arguments);
+    serde_json::from_str(said.lines().last().expect("a line")).expect("JSON")
 }

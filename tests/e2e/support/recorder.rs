@@ -66,6 +66,14 @@ impl Recorder {
         Self { process: Process::start(command), file: file.to_owned() }
     }
 
+    /// `command` with remote control, and the port on which it takes commands. Where it records to is told later.
+    #[track_caller]
+    pub fn remote(command: &mut Command) -> (Self, u16) {
+        let recorder = Self::from_command(command.args(["--json", "--remote", "127.0.0.1:0"]), Path::new(""));
+        let port = recorder.wait_for_port();
+        (recorder, port)
+    }
+
     /// Wait for a line of this kind (`status`, `notice`, `verdict`) that fulfils `condition`.
     #[track_caller]
     pub fn wait_for(&self, kind: &str, what: &str, mut condition: impl FnMut(&Value) -> bool) -> Value {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
+use lockstep_platform::is_same_peer;
 use lockstep_plugin_api::{Exchange, ProbeSchedule, ProbeSettings};
 
 use super::wire::Answer;
@@ -266,7 +267,7 @@ impl Rounds {
             return;
         };
         let Some(running) = self.running.get_mut(&whose) else { return };
-        if !same_place(from, running.at) {
+        if !is_same_peer(from, running.at) {
             self.counters.unasked += 1;
             return;
         }
@@ -305,11 +306,6 @@ impl Rounds {
         }
         bursts
     }
-}
-
-/// Whether two addresses are the same, but for how IPv6 writes IPv4 and for scopes.
-fn same_place(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_platform::{UdpOptions, UdpReceiver, monotonic_ns, seconds};
+use lockstep_platform::{UdpOptions, UdpReceiver, is_same_peer, monotonic_ns, seconds};
 use lockstep_plugin_api::{Clock, Error, Exchange, Host, LogLevel, Stop};
 
 use super::ledger::{Fate, Ledger};
@@ -154,7 +154,7 @@ impl Client {
         t0_ns: i64,
         t3_ns: i64,
     ) -> Result<Option<(f64, f64, Option<String>)>, String> {
-        let answer = if same_host(from, self.plan.address) { parse(self.plan.kind, packet) } else { None };
+        let answer = if is_same_peer(from, self.plan.address) { parse(self.plan.kind, packet) } else { None };
         let fate = answer.as_ref().map_or(Fate::Unknown, |answer| self.ledger.answer(answer.id));
         let times = match (fate, answer) {
             (Fate::Awaited, Some(answer)) => answer.times,
@@ -241,11 +241,6 @@ fn parse(kind: ExchangeKind, packet: &[u8]) -> Option<Answer> {
     }
     let answer = echo::answer(packet)?;
     Some(Answer { id: answer.number.into(), times: Ok(Times::Ticks(answer.t1, answer.t2)) })
-}
-
-/// Whether two addresses are the same, but for how IPv6 writes IPv4 and for scopes.
-fn same_host(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.ip().to_canonical() == b.ip().to_canonical()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Wrong files, and what each is told: the line with a caret, and what is accepted.
 
-use super::{assert_shows, report, report_with};
+use super::{assert_shows, parse, report, report_with};
 
 #[test]
 fn unknown_key_with_a_near_word() {
@@ -155,11 +155,21 @@ fn an_address_of_remote_control_that_is_none() {
 
 #[test]
 fn empty_list_of_sources() {
-    let report = report("source = []\n[experiment]\nname = \"grip\"\n");
+    const EMPTY: &str = "source = []\n[experiment]\nname = \"grip\"\n";
+    let report = report(EMPTY);
     assert_shows(
         &report,
-        &["`source` must be a list of tables, at least 1, found an empty list", "grip.toml:1:10"],
+        &[
+            "no [[source]]: there is nothing to record",
+            "grip.toml:1:10",
+            "this list is empty",
+            "add a [[source]] with a `name` and a `plugin`, or name streams of LSL with --lsl",
+        ],
     );
+    assert!(!report.contains("at least 1"), "told once, as where there is no list:\n{report}");
+    let remote =
+        parse(&format!("{EMPTY}[remote]\nenabled = true\n"), "grip.toml", &[]).expect("selected later");
+    assert!(remote.config.source.is_empty());
 }
 
 #[test]

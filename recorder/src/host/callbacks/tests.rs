@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crossbeam_channel::Receiver;
 
 use super::*;
-use crate::host::testing::source;
+use crate::host::testing::{source, stream_info};
 use crate::recording::notice::Notice;
 
 struct Host {
@@ -40,26 +40,6 @@ fn clock_info(name: sys::Str) -> sys::ClockInfo {
         reserved: 0,
         resolution_s: 0.0,
         name,
-    }
-}
-
-fn stream_info(name: sys::Str, format: u32) -> sys::StreamInfo {
-    sys::StreamInfo {
-        struct_size: size_of::<sys::StreamInfo>() as u32,
-        format,
-        channel_count: 1,
-        clock: 0,
-        nominal_rate_hz: 0.0,
-        name,
-        r#type: sys::Str::EMPTY,
-        source_id: sys::Str::EMPTY,
-        desc_xml: sys::Str::EMPTY,
-        channels: null(),
-        synchronization: null(),
-        may_be_silent: 0,
-        reserved1: 0,
-        label: sys::Str::EMPTY,
-        origin_xml: sys::Str::EMPTY,
     }
 }
 

@@ -1,12 +1,11 @@
 //! Descriptions of streams, given as plugins give them: of version 1.1, and of 1.0.
 
-use std::ptr::null;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
 use super::*;
-use crate::host::testing::source;
+use crate::host::testing::{source, stream_info};
 use crate::recording::intake::SourceIntake;
 use crate::recording::notice::Notice;
 
@@ -38,23 +37,8 @@ impl Host {
 }
 
 fn info(name: &str) -> sys::StreamInfo {
-    sys::StreamInfo {
-        struct_size: size_of::<sys::StreamInfo>() as u32,
-        format: sys::INT16,
-        channel_count: 2,
-        clock: 0,
-        nominal_rate_hz: 100.0,
-        name: sys::Str::new(name),
-        r#type: sys::Str::EMPTY,
-        source_id: sys::Str::EMPTY,
-        desc_xml: sys::Str::EMPTY,
-        channels: null(),
-        synchronization: null(),
-        may_be_silent: 0,
-        reserved1: 0,
-        label: sys::Str::EMPTY,
-        origin_xml: sys::Str::EMPTY,
-    }
+    let plain = stream_info(sys::Str::new(name), sys::INT16);
+    sys::StreamInfo { channel_count: 2, nominal_rate_hz: 100.0, ..plain }
 }
 
 const ORIGIN: &str = "<name>EEG</name><type>EEG</type><channel_count>2</channel_count>\

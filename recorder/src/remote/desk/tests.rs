@@ -64,6 +64,24 @@ fn what_is_configured_is_recorded_and_what_is_selected_beside_it() {
 }
 
 #[test]
+fn nothing_can_be_selected_beside_two_sources_that_could_record_it() {
+    let source = |name: &str| {
+        format!("[[source]]\nname = \"{name}\"\nplugin = \"lsl\"\noptions.streams = [{{ type = \"EEG\" }}]\n")
+    };
+    let lab = lab(&format!("{}{}", source("net"), source("eye")));
+    let mut desk = lab.desk();
+    for command in ["select all", "select type='Gaze'"] {
+        let told = obey(&mut desk, command);
+        assert!(
+            told.starts_with("ERROR the sources \"net\" and \"eye\" are both of the plugin lsl"),
+            "{told}"
+        );
+        assert!(desk.selection().is_empty());
+    }
+    assert_eq!(obey(&mut desk, "select none"), "OK what is configured will be recorded: net, eye\n");
+}
+
+#[test]
 fn the_file_is_named_by_commands_and_the_counter_tests_the_real_path() {
     let lab = lab(UDP);
     let mut desk = lab.desk();

@@ -1,0 +1,139 @@
+//! The start of a recording: its file is created and its sources are started.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use lockstep_platform::monotonic_s;
+use lockstep_xdf::Element;
+use serde_json::json;
+
+use super::{Running, Session};
+use crate::config::Config;
+use crate::ntp;
+use crate::recording::alarms::Alarms;
+use crate::recording::conduct::Rules;
+use crate::recording::driven::Driven;
+use crate::recording::intake::SourceIntake;
+use crate::recording::prepare::Prepared;
+use crate::recording::status::{Meters, Phase};
+use crate::recording::sync::{Progress, Syncer};
+use crate::recording::writer::Writer;
+
+/// Why a recording cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The file or its folder cannot be made.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is there already.
+    #[error("{path} already exists, and nothing is ever overwritten", path = path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// Create the file, which must not exist, and its folders.
+fn create(path: &Path) -> Result<std::fs::File, StartError> {
+    let failed = |path: &Path, source| StartError::File { path: path.to_owned(), source };
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(|e| failed(parent, e))?;
+    }
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => StartError::Exists { path: path.to_owned() },
+        _ => failed(path, e),
+    })
+}
+
+fn file_header() -> String {
+    let text = |name: &str, text: String| Element::new(name).with_text(text);
+    let now = jiff::Zoned::now();
+    Element::new("info")
+        .with_child(text("version", "1.0".to_owned()))
+        .with_child(text("datetime", now.strftime("%Y-%m-%dT%H:%M:%S%z").to_string()))
+        .with_child(text("recorder", format!("Lockstep {}", env!("CARGO_PKG_VERSION"))))
+        .to_xml()
+}
+
+impl Session {
+    /// Create the file and start the sources.
+    ///
+    /// # Errors
+    /// When the file cannot be created; no source has been started then.
+    pub fn start(prepared: Prepared, config: &Config, path: &Path) -> Result<Self, StartError> {
+        let Prepared { shared, sources, master_clock, wake, .. } = prepared;
+        let failed = |source| StartError::File { path: path.to_owned(), source };
+        let file = create(path)?;
+        let progress = Arc::new(Progress::default());
+        progress.eager.store(true, Relaxed);
+        let started = file.try_clone().and_then(|for_sync| {
+            let (shared, for_writer) = (Arc::clone(&shared), Arc::clone(&progress));
+            let writer = Writer::start(file, &file_header(), shared, for_writer, wake)?;
+            Ok((writer, Syncer::start(for_sync, Arc::clone(&progress))?))
+        });
+        let (writer, syncer) = match started {
+            Ok(both) => both,
+            Err(e) => {
+                // It was made just now and holds nothing: it must not stand in the way of another try.
+                drop(std::fs::remove_file(path));
+                return Err(failed(e));
+            }
+        };
+        shared.events.write(
+            "start",
+            "",
+            "",
+            json!({
+                "recorder": concat!("Lockstep ", env!("CARGO_PKG_VERSION")),
+                "experiment": config.experiment,
+                "file": path.display().to_string(),
+                "started_utc": jiff::Timestamp::now().to_string(),
+                "sources": sources.iter().map(|s| json!({
+                    "name": s.intake.name,
+                    "required": s.intake.required,
+                    "plugin": s.plugin.id,
+                    "plugin_version": s.plugin.version,
+                    "plugin_from": s.plugin.origin.to_string(),
+                })).collect::<Vec<_>>(),
+                "master_clock": master_clock.as_ref().map(|c| c.server.to_string()),
+            }),
+        );
+        let begun_s = monotonic_s();
+        let mut running: Vec<Running> = Vec::new();
+        let mut run = |intake: Arc<SourceIntake>, plugin: String, mut driven: Box<dyn Driven>| {
+            intake.open();
+            driven.start();
+            running.push(Running { intake, plugin, driven, start_answered: false });
+        };
+        for source in sources {
+            run(source.intake, source.plugin.id, Box::new(source.instance));
+        }
+        if let Some(clock) = master_clock {
+            run(clock.intake, ntp::MADE_BY.to_owned(), Box::new(clock.client));
+        }
+        Ok(Self {
+            sources: running,
+            shared,
+            writer,
+            _syncer: syncer,
+            progress,
+            path: path.to_owned(),
+            begun_s,
+            rules: Rules::from(&config.recording),
+            clock_interval_s: config.clock.interval_s,
+            meters: Meters::default(),
+            alarms: Alarms::default(),
+            phase: Phase::Starting,
+            sync_error_told: false,
+            on_disk_told: 0,
+            free_bytes: None,
+            disk_asked_s: f64::NEG_INFINITY,
+        })
+    }
+}
