@@ -169,7 +169,8 @@ typedef struct lks_stream_info {
     const lks_synchronization *synchronization; /* or NULL */
     /* Since 1.1. */
     uint32_t may_be_silent;  /* 1: it may send nothing for long, as event markers do: the recording begins
-                                without a sample of it, and its silence is no alarm */
+                                without a sample of it, and its silence is no alarm; only that a regular
+                                rate has stopped is a warning */
     uint32_t reserved1;      /* 0 */
     lks_str label;           /* what the operator sees, and what events call it; unique within the source.
                                 Empty: the name. For streams that share a name */

@@ -248,7 +248,7 @@ impl<H> StreamBuilder<H> {
     }
 
     /// It may send nothing for long, as event markers do: the recording begins without a sample of
-    /// it, and its silence is no alarm.
+    /// it, and its silence is no alarm; only that a regular rate has stopped is a warning.
     pub fn may_be_silent(mut self, may_be_silent: bool) -> Self {
         self.may_be_silent = may_be_silent;
         self

@@ -182,11 +182,17 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
     if source.state.is_silent() || source.kind == SourceKind::MasterClock {
         return;
     }
-    // A stream of events that is not required, or of which the source says so, may stay silent: before
-    // the first trial that is normal.
-    let may_be_silent = |s: &StreamStatus| s.may_be_silent || (!source.required && s.nominal_rate_hz <= 0.0);
-    for stream in source.streams.iter().filter(|s| !s.state.is_silent() && !may_be_silent(s)) {
+    for stream in source.streams.iter().filter(|s| !s.state.is_silent()) {
+        let is_regular = stream.nominal_rate_hz > 0.0;
+        // A stream of events that is not required, or of which the source says so, may stay silent: before
+        // the first trial that is normal. So may one that nobody requires; but a regular one that has begun
+        // and stops is worth a look.
+        let may_be_silent = stream.may_be_silent || (!source.required && !is_regular);
+        if may_be_silent && !(is_regular && stream.newest_age_s.is_some()) {
+            continue;
+        }
         if let Some((kind, severity, text)) = find_in_stream(stream, &because) {
+            let severity = if may_be_silent { Severity::Warning } else { severity };
             add(kind, &stream.name, severity, text);
         }
     }
@@ -264,13 +270,23 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_may_be_silent_is_no_alarm() {
-        for newest_age_s in [None, Some(60.0)] {
+    fn a_stream_that_may_be_silent_is_no_alarm_until_it_has_begun_a_regular_rate() {
+        let severity = |may_be_silent: bool, nominal_rate_hz: f64, newest_age_s: Option<f64>| {
             let mut now = status(90.0, 0, newest_age_s, 0.0);
-            assert_eq!(update(&mut Alarms::default(), &now).len(), 1);
-            now.sources[0].streams[0].may_be_silent = true;
-            assert_eq!(update(&mut Alarms::default(), &now), []);
+            let stream = &mut now.sources[0].streams[0];
+            (stream.may_be_silent, stream.nominal_rate_hz) = (may_be_silent, nominal_rate_hz);
+            match &update(&mut Alarms::default(), &now)[..] {
+                [] => None,
+                [Change::Raised(alarm)] => Some(alarm.severity),
+                other => panic!("{other:?}"),
+            }
+        };
+        for newest_age_s in [None, Some(60.0)] {
+            assert_eq!(severity(false, 100.0, newest_age_s), Some(Severity::Failure));
+            assert_eq!(severity(true, 0.0, newest_age_s), None, "events");
         }
+        assert_eq!(severity(true, 100.0, None), None, "nobody waits for it");
+        assert_eq!(severity(true, 100.0, Some(60.0)), Some(Severity::Warning), "it had begun");
     }
 
     #[test]
