@@ -117,12 +117,13 @@ impl Watched {
         let reading = Reading { resolution_s: RESOLUTION_S, stamp: Stamp::Floor };
         let history = History { reading, exchanges: self.exchanges.clone(), ..History::default() };
         let device_s = new.last()?.t2_s;
-        let at = fit(Method::Smooth, &history).at(device_s);
+        let map = fit(Method::Smooth, &history);
+        let at = map.in_piece(map.pieces.len().checked_sub(1)?, device_s);
         let offset_s = at.host_time_s - device_s + utc_minus_host_s;
         let mut round_trips_s: Vec<f64> =
             history.exchanges.iter().filter_map(|e| measure(e, reading)).map(|m| m.round_trip_s).collect();
         round_trips_s.sort_by(f64::total_cmp);
-        let &(first_s, first_offset_s) = self.first.get_or_insert((device_s, offset_s));
+        let (first_s, first_offset_s) = *self.first.get_or_insert((device_s, offset_s));
         let watched_s = device_s - first_s;
         Some(Estimate {
             official,
