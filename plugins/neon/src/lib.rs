@@ -11,6 +11,7 @@
 mod clock;
 mod echo;
 mod find;
+mod instant;
 mod official;
 mod offset;
 mod options;
@@ -24,8 +25,8 @@ mod source;
 mod status;
 mod streams;
 
-pub use clock::RESOLUTION_S;
 pub use entry::plugin_table;
+pub use instant::Instant;
 pub use official::{Official, Statistics};
 pub use offset::Phone;
 pub use source::NeonSource;

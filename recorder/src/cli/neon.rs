@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use lockstep_clock::{Exchange, History, Method, Reading, Stamp, fit, measure};
-use lockstep_plugin_neon::{Official, Phone, RESOLUTION_S, Statistics};
+use lockstep_plugin_api::Exchange;
+use lockstep_plugin_neon::{Instant, Official, Phone, Statistics};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -26,7 +26,7 @@ enum What {
 /// Print the clock offset of a phone: as the maker's estimator would, and by all that the same exchanges tell.
 ///
 /// The offset is this machine's UTC minus the phone's, in both. The bound always holds, however unequal the ways to
-/// the phone and back are; what is better than the bound can be known only if they are equal.
+/// the phone and back are. That they are equal cannot be seen.
 #[derive(Debug, Args)]
 struct OffsetArgs {
     /// Address of the phone, as 192.168.1.21 or 192.168.1.21:8080; without it the phone is looked for
@@ -48,8 +48,6 @@ struct OffsetArgs {
     json: bool,
 }
 
-/// Exchanges that --watch remembers: a day of a hundred each minute.
-const REMEMBERED: usize = 150_000;
 /// A drift is told when it was watched for as long, in seconds.
 const DRIFT_AFTER_S: f64 = 20.0;
 /// The network is unsteady when one answer in twenty takes this much longer than the quickest, in seconds.
@@ -85,10 +83,9 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
     }
 }
 
-/// All exchanges so far.
+/// What is remembered of the estimates before.
 #[derive(Debug, Default)]
 struct Watched {
-    exchanges: Vec<Exchange>,
     /// Phone time and offset of the first estimate.
     first: Option<(f64, f64)>,
 }
@@ -98,8 +95,8 @@ struct Estimate {
     official: Official,
     /// This machine's UTC minus the phone's.
     offset_s: f64,
-    sigma_s: f64,
     bound_s: f64,
+    equal_ways_s: f64,
     /// Shortest round-trip time, and that of nineteen in twenty.
     round_trip_s: (f64, f64),
     drift_ppm: Option<f64>,
@@ -107,29 +104,22 @@ struct Estimate {
 
 impl Watched {
     /// Take in exchanges; what is known then, `None`: too little.
-    fn add(&mut self, new: &[lockstep_plugin_api::Exchange]) -> Option<Estimate> {
+    fn add(&mut self, new: &[Exchange]) -> Option<Estimate> {
         let (host_ns, utc_ns) = lockstep_platform::monotonic_and_utc_ns();
         let utc_minus_host_s = utc_ns.saturating_sub(host_ns) as f64 / 1e9;
         let official = Official::new(new, utc_minus_host_s)?;
-        self.exchanges.drain(..self.exchanges.len().saturating_sub(REMEMBERED));
-        let ours = new.iter().map(|e| Exchange { t0_s: e.t0_s, t1_s: e.t1_s, t2_s: e.t2_s, t3_s: e.t3_s });
-        self.exchanges.extend(ours);
-        let reading = Reading { resolution_s: RESOLUTION_S, stamp: Stamp::Floor };
-        let history = History { reading, exchanges: self.exchanges.clone(), ..History::default() };
+        let now = Instant::new(new)?;
         let device_s = new.last()?.t2_s;
-        let map = fit(Method::Smooth, &history);
-        let at = map.in_piece(map.pieces.len().checked_sub(1)?, device_s);
-        let offset_s = at.host_time_s - device_s + utc_minus_host_s;
-        let mut round_trips_s: Vec<f64> =
-            history.exchanges.iter().filter_map(|e| measure(e, reading)).map(|m| m.round_trip_s).collect();
+        let offset_s = now.offset_s + utc_minus_host_s;
+        let mut round_trips_s: Vec<f64> = new.iter().map(|e| e.t3_s - e.t0_s).collect();
         round_trips_s.sort_by(f64::total_cmp);
         let (first_s, first_offset_s) = *self.first.get_or_insert((device_s, offset_s));
         let watched_s = device_s - first_s;
         Some(Estimate {
             official,
             offset_s,
-            sigma_s: at.total_s,
-            bound_s: at.bound_s,
+            bound_s: now.bound_s,
+            equal_ways_s: now.equal_ways_s,
             round_trip_s: (*round_trips_s.first()?, *round_trips_s.get(round_trips_s.len() * 19 / 20)?),
             drift_ppm: (watched_s > DRIFT_AFTER_S).then(|| -1e6 * (offset_s - first_offset_s) / watched_s),
         })
@@ -144,9 +134,8 @@ impl Estimate {
 
     fn line(&self) -> String {
         format!(
-            "{:+.3} ms  +-{} (bound {})  round trip {} to {}  mean of the maker's estimator {:+.3} ms  {}",
+            "{:+.3} ms, off by at most {}  round trip {} to {}  mean of the maker's estimator {:+.3} ms  {}",
             1e3 * self.offset_s,
-            format::short_time(self.sigma_s),
             format::short_time(self.bound_s),
             format::short_time(self.round_trip_s.0),
             format::short_time(self.round_trip_s.1),
@@ -166,13 +155,13 @@ impl Estimate {
             row("round-trip duration", self.official.roundtrip_duration_ms),
             "  THE SAME EXCHANGES, ALL THEY TELL".to_owned(),
             format!(
-                "  {:<22}{:>12.3} ms +-{}, off by at most {}",
+                "  {:<22}{:>12.3} ms, off by at most {}; by about {} if both ways take equally long",
                 "time offset",
                 1e3 * self.offset_s,
-                format::short_time(self.sigma_s),
-                format::short_time(self.bound_s)
+                format::short_time(self.bound_s),
+                format::short_time(self.equal_ways_s)
             ),
-            "  client = phone + offset; +- is one sigma with the usual inequality of the ways".to_owned(),
+            "  client = phone + offset".to_owned(),
         ]
     }
 
@@ -197,8 +186,8 @@ impl Estimate {
                 "roundtrip_duration_ms": statistics(self.official.roundtrip_duration_ms),
             },
             "time_offset_ms": 1e3 * self.offset_s,
-            "sigma_ms": 1e3 * self.sigma_s,
             "bound_ms": 1e3 * self.bound_s,
+            "equal_ways_ms": 1e3 * self.equal_ways_s,
             "round_trip_ms": {"min": 1e3 * self.round_trip_s.0, "p95": 1e3 * self.round_trip_s.1},
             "drift_ppm": self.drift_ppm,
             "unsteady": self.note().is_some(),
