@@ -57,6 +57,28 @@ pub enum SimError {
         /// The answer of the operating system.
         source: io::Error,
     },
+    /// A port could not be opened for connections.
+    #[error(
+        "simulated device '{device}': cannot listen at {address}: {source}; choose a free port and an address of this machine"
+    )]
+    Listen {
+        /// Name of the device.
+        device: String,
+        /// The local address that was asked for.
+        address: SocketAddr,
+        /// The answer of the operating system.
+        source: io::Error,
+    },
+    /// A device could not be announced on the network.
+    #[error(
+        "simulated device '{device}': cannot announce it by mDNS: {problem}; do without (--no-mdns) and tell others its address"
+    )]
+    Announce {
+        /// Name of the device.
+        device: String,
+        /// What the announcer says.
+        problem: String,
+    },
     /// A truth log could not be created or written.
     #[error("cannot write the truth log {}: {source}; logs are never overwritten, so name a new place with room on its disk", path.display())]
     Truth {

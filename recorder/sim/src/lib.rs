@@ -1,7 +1,7 @@
 //! The simulation core: clocks, networks, signals and truth logs that every simulated device shares.
 //!
-//! Each part is a pure, seeded model without I/O; only [`truth`] and [`ntp`] write files, and only
-//! [`udp`] and [`ntp`] open sockets.
+//! Each part is a pure, seeded model without I/O; only [`truth`], [`ntp`] and [`neon`] write files,
+//! and only [`udp`], [`ntp`] and [`neon`] open sockets.
 //!
 //! | Simulated | Where | What is known exactly |
 //! |---|---|---|
@@ -11,6 +11,7 @@
 //! | record of what was done | [`truth`] | send time, device stamp, values, every exchange |
 //! | NTP server: its clock, network and faults; and exchanges of any two clocks | [`ntp`] | every question and its answer |
 //! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
+//! | Neon glasses with their phone: REST, status, Time Echo, RTSP, mDNS | [`neon`] | every sample, exchange and event |
 //! | whole recordings for judging clock estimators | [`study`] | when each sample was taken |
 //!
 //! What is **not** simulated: missed samples inside the device, and a UDP device that sleeps or
@@ -28,6 +29,7 @@ mod rng;
 
 pub mod clock;
 pub mod format;
+pub mod neon;
 pub mod network;
 pub mod ntp;
 pub mod queue;

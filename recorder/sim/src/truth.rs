@@ -163,14 +163,22 @@ pub fn exchanges_path(path: &Path) -> PathBuf {
 
 /// A CSV file that is being written, with its name for error messages.
 #[derive(Debug)]
-struct CsvFile {
+pub(crate) struct CsvFile {
     path: PathBuf,
     file: BufWriter<File>,
     line: Vec<u8>,
 }
 
 impl CsvFile {
-    fn create(path: PathBuf, metadata: &serde_json::Value, columns: &[u8]) -> Result<Self, SimError> {
+    /// Creates it with its first two lines: `metadata` and the names of its columns.
+    ///
+    /// # Errors
+    /// [`SimError::Truth`] when it exists already or cannot be written.
+    pub(crate) fn create(
+        path: PathBuf,
+        metadata: &serde_json::Value,
+        columns: &[u8],
+    ) -> Result<Self, SimError> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -186,7 +194,11 @@ impl CsvFile {
         Ok(created)
     }
 
-    fn row(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), SimError> {
+    /// Writes one line, which `fill` appends without its end.
+    ///
+    /// # Errors
+    /// [`SimError::Truth`] when the disk refuses.
+    pub(crate) fn row(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), SimError> {
         self.line.clear();
         let written = fill(&mut self.line).and_then(|()| {
             self.line.push(b'\n');
@@ -195,7 +207,11 @@ impl CsvFile {
         written.map_err(|source| SimError::Truth { path: self.path.clone(), source })
     }
 
-    fn flush(&mut self) -> Result<(), SimError> {
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// [`SimError::Truth`] when the disk refuses.
+    pub(crate) fn flush(&mut self) -> Result<(), SimError> {
         self.file.flush().map_err(|source| SimError::Truth { path: self.path.clone(), source })
     }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use lockstep_sim::clock::{ClockKind, ClockModel, ClockStep, TickUnit};
+use lockstep_sim::clock::{ClockModel, ClockStep, TickUnit};
 use lockstep_sim::format::Format;
 use lockstep_sim::network::{Direction, LinkModel, PathKind, PathModel};
 use lockstep_sim::udp::{
     CounterWidth, ExchangeConfig, ExchangeKind, Payload, Rate, UdpDeviceConfig, default_channel_names,
 };
+
+use super::clock::ClockFlags;
 
 /// Arguments of `lockstep simulate`.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +40,14 @@ pub enum SimulatedDevice {
     /// after --duration-s, or at Ctrl-C or SIGTERM.
     #[command(after_help = crate::cli::EXIT_CODES)]
     Ntp(Box<super::ntp::NtpArgs>),
+    /// Stand in for Neon glasses by Pupil Labs and their phone
+    ///
+    /// REST, status, events, Time Echo, and RTSP for gaze, IMU, eye events, the scene camera and the
+    /// eye cameras, as the maker's own clients expect them; no audio. Made from what is known of the
+    /// protocol; no glasses were there to compare with. Ends after --duration-s, or at Ctrl-C or
+    /// SIGTERM.
+    #[command(after_help = crate::cli::EXIT_CODES)]
+    Neon(Box<super::neon::NeonArgs>),
 }
 
 /// Arguments of `lockstep simulate udp`.
@@ -93,21 +103,8 @@ struct StreamArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Device clock")]
 struct ClockArgs {
-    /// Kind of clock, with the drift, steps and slews of a seed; the other flags come on top
-    #[arg(long, value_name = "KIND", value_parser = choice(&CLOCKS, ClockKind::name))]
-    clock: Option<ClockKind>,
-    /// Host minus device at the start: the clock offset a recorder should find
-    #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
-    clock_offset_s: f64,
-    /// How fast the device's crystal runs, in parts per million; positive gains
-    #[arg(long, value_name = "PPM", default_value_t = 0.0, allow_negative_numbers = true)]
-    skew_ppm: f64,
-    /// Random walk of its frequency, in ppm per square root of a second; 0.004 is a quiet phone
-    #[arg(long, value_name = "PPM", default_value_t = 0.0)]
-    wander_ppm: f64,
-    /// Jump of the clock: seconds after the start, and how far ahead it jumps; may be repeated
-    #[arg(long = "step", value_name = "AT_S:DELTA_S", value_parser = parse_step)]
-    steps: Vec<ClockStep>,
+    #[command(flatten)]
+    flags: ClockFlags,
     /// Floor clock readings to multiples of this many microseconds; 0 for ticks of the unit only
     #[arg(long, value_name = "US", default_value_t = 0.0)]
     resolution_us: f64,
@@ -264,17 +261,7 @@ impl UdpArgs {
 
 impl ClockArgs {
     fn model(&self, duration: Option<Duration>, seed: u64) -> ClockModel {
-        let duration_s = duration.map_or(NO_END_S, |duration| duration.as_secs_f64());
-        let kind = self.clock.map(|kind| kind.plan(0.0, duration_s, seed).model).unwrap_or_default();
-        ClockModel {
-            // The offset is what somebody will look for, so it stays the one that was asked for.
-            offset_s: self.clock_offset_s,
-            skew_ppm: kind.skew_ppm + self.skew_ppm,
-            wander_ppm: kind.wander_ppm.hypot(self.wander_ppm),
-            steps: kind.steps.iter().chain(&self.steps).copied().collect(),
-            resolution_s: self.resolution_us * 1e-6,
-            ..kind
-        }
+        ClockModel { resolution_s: self.resolution_us * 1e-6, ..self.flags.model(duration, seed) }
     }
 }
 
@@ -327,22 +314,6 @@ impl NetworkArgs {
         }
     }
 }
-
-/// Events of a clock are drawn for this long when there is no end to the run.
-const NO_END_S: f64 = 8.0 * 3600.0;
-
-/// The clocks of devices that are there all the time; sockets neither sleep nor restart.
-const CLOCKS: [ClockKind; 9] = [
-    ClockKind::Const,
-    ClockKind::Pc,
-    ClockKind::Phone,
-    ClockKind::PhoneStep,
-    ClockKind::PhoneSlew,
-    ClockKind::Warm,
-    ClockKind::Hvac,
-    ClockKind::Flicker,
-    ClockKind::Ntp,
-];
 
 /// A protocol, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

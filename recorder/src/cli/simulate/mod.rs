@@ -1,6 +1,8 @@
 //! `lockstep simulate`: simulated devices with a clock and a network of their own.
 
 mod args;
+mod clock;
+mod neon;
 mod ntp;
 
 #[cfg(test)]
@@ -25,6 +27,7 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let args = match args.device {
         SimulatedDevice::Udp(args) => args,
         SimulatedDevice::Ntp(args) => return ntp::run(&args),
+        SimulatedDevice::Neon(args) => return neon::run(&args),
     };
     let devices = args.devices()?;
     let mut out = io::stdout().lock();

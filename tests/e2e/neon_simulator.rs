@@ -1,0 +1,64 @@
+//! `lockstep simulate neon`: the maker's own client runs against it unchanged, and gets what the
+//! truth logs say. Simulated device only: no glasses were there to compare with.
+// Processes are stopped with signals here; on Windows that is another matter.
+#![cfg(unix)]
+
+mod support;
+
+use nix::sys::signal::Signal;
+use support::{Process, TestDir, check, lockstep};
+
+/// A simulated phone at work.
+struct Phone {
+    process: Process,
+    port: String,
+}
+
+impl Phone {
+    fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = lockstep(["simulate", "neon", "--no-mdns", "--port", "0"]);
+        let process = Process::start(command.args(flags));
+        let port = process.wait_for_line("the phone to answer", |line| {
+            let rest = line.trim().strip_prefix("REST http://127.0.0.1:")?;
+            rest.split_once(',').map(|(port, _)| port.to_owned())
+        });
+        Self { process, port }
+    }
+
+    /// End it; what it says of itself.
+    fn stop(self) -> String {
+        self.process.signal(Signal::SIGINT);
+        let said = self.process.wait(support::PATIENCE).expect_code(0).stdout;
+        support::note(&said);
+        said
+    }
+}
+
+#[test]
+fn the_official_client_gets_what_the_truth_logs_say() {
+    let dir = TestDir::in_memory();
+    let truth = dir.join("truth").display().to_string();
+    let layouts =
+        ["binocular", "dual-monocular", "binocular-monocular", "eye-state", "eye-state-lids", "full"];
+    let mut flags: Vec<String> =
+        "--clock-offset-s 1234.567 --skew-ppm 40 --eyes-hz 100 --eye-events-hz 3 --seed 5 --report-interval-s 1"
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+    flags.extend(["--truth".to_owned(), truth.clone()]);
+    for (round, layout) in layouts.iter().cycle().skip(1).take(150).enumerate() {
+        flags.extend(["--layout-at".to_owned(), format!("{}:{layout}", round + 1)]);
+    }
+    let phone = Phone::start(flags.iter().map(String::as_str));
+    check("neon_official", ["127.0.0.1", &phone.port, &truth]);
+    let said = phone.stop();
+    assert!(said.starts_with("SIMULATED"), "{said}");
+    assert!(said.contains("4 events"), "{said}");
+}
+
+#[test]
+fn the_official_client_is_told_why_a_recording_is_refused() {
+    let phone = Phone::start(["--refuse-recording", "No wearer selected", "--eyes-hz", "0"]);
+    check("neon_official", ["127.0.0.1", &phone.port, "--refused", "No wearer selected"]);
+    phone.stop();
+}
