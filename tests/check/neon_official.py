@@ -86,10 +86,12 @@ async def run_async(host, port):
         )
         streams = await asyncio.gather(
             collect(receive_gaze_data(gaze, run_loop=False), all_layouts),
+            # A second client at the same time, over TCP.
+            collect(receive_gaze_data(gaze.replace("rtsp:", "rtspt:"), run_loop=False), lambda got: len(got) >= 200),
             collect(receive_imu_data(imu, run_loop=False), lambda got: len(got) >= 600),
             collect(receive_eye_events_data(eyes, run_loop=False), lambda got: len(got) >= 30),
         )
-        got["gaze"], got["imu"], got["eye_events"] = streams
+        got["gaze"], got["tcp"], got["imu"], got["eye_events"] = streams
         for name, sensor in (("scene", status.direct_world_sensor()), ("eyes", status.direct_eyes_sensor())):
             frames = receive_video_frames(sensor.url, run_loop=False)
             got[name] = await collect(frames, lambda got: len(got) >= 60)
@@ -323,6 +325,8 @@ def main(host, port, folder):
     errors = Errors()
     layouts = check_gaze(got["gaze"], truth["gaze"], errors, contiguous=True)
     expect(set(layouts) == set(LAYOUTS.values()), f"layouts: {layouts}")
+    check_gaze(got["tcp"], truth["gaze"], errors, contiguous=True)
+    expect(len(got["tcp"]) == 200, f"over TCP {len(got['tcp'])} gaze data")
     indices = check_imu(got["imu"], truth["imu"])
     expect(len(indices) == 600 and indices == list(range(indices[0], indices[0] + 600)), "IMU: some are missing")
     kinds = check_eye_events(got["eye_events"], truth["eye_events"], errors)
@@ -338,7 +342,7 @@ def main(host, port, folder):
         check_frames("scene", [pair.frame], truth["scene"], errors)
         check_gaze([pair.gaze], truth["gaze"], errors, contiguous=False)
     worst_us, median_us = max(errors.all_ns) / 1e3, statistics.median(errors.all_ns) / 1e3
-    said.append(f"gaze {layouts}, IMU {len(indices)}, eye events {kinds}")
+    said.append(f"gaze {layouts}, {len(got['tcp'])} over TCP, IMU {len(indices)}, eye events {kinds}")
     said.append(f"pictures {len(got['scene'])} + {len(got['eyes'])}, simple API {len(simple['gaze'])} gaze data")
     said.append(f"{len(errors.all_ns)} times off by at most {worst_us:.1f} us, {median_us:.1f} in the median")
     print("; ".join(said))

@@ -9,16 +9,13 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::host::now_s;
-use crate::network::Path;
 use crate::rng::derive_seed;
 
 use super::layout::Sensor;
 use super::message::{Inbox, Input, Request};
 use super::shared::{Shared, count};
+use super::tcp::TcpPath;
 use super::{socket, status};
-
-/// About how far apart requests come, for nothing but the simulated network.
-const REQUEST_INTERVAL_S: f64 = 0.1;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,22 +101,22 @@ async fn answer_all(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     }
 }
 
-/// The two directions of the simulated network for a TCP connection, over which nothing is lost.
+/// The two directions of the simulated network for one connection.
 #[derive(Debug)]
 pub(super) struct Ways {
-    down: Path,
-    up: Path,
+    down: TcpPath,
+    up: TcpPath,
 }
 
 impl Ways {
     /// Those of one more connection.
     pub(super) fn new(shared: &Shared) -> Self {
         let config = &shared.config;
-        let number = shared.next_connection();
-        let path = |model, purpose| {
-            Path::new(model, REQUEST_INTERVAL_S, derive_seed(config.seed.wrapping_add(number), purpose))
-        };
-        Self { down: path(config.downlink, "neon/down"), up: path(config.uplink, "neon/up") }
+        let seed = config.seed.wrapping_add(shared.next_connection());
+        Self {
+            down: TcpPath::new(config.downlink, derive_seed(seed, "neon/down")),
+            up: TcpPath::new(config.uplink, derive_seed(seed, "neon/up")),
+        }
     }
 
     /// Waits until what is here now has come to the phone.
@@ -133,8 +130,8 @@ impl Ways {
     }
 }
 
-async fn wait(path: &mut Path) {
-    let delay_s = path.route(now_s()).delays_s().first().copied().unwrap_or(0.0);
+async fn wait(path: &mut TcpPath) {
+    let delay_s = path.delay_s(now_s());
     if delay_s > 0.0 {
         sleep(Duration::from_secs_f64(delay_s)).await;
     }

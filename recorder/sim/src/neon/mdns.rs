@@ -1,17 +1,18 @@
-//! Announces a simulated phone on the network, as the real one announces itself.
+//! Announces a simulated phone on the network, as real ones announce themselves.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mdns_sd::{ServiceDaemon, ServiceInfo};
+use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
 use crate::error::SimError;
 
 /// What the phone's server is a kind of.
 const SERVICE: &str = "_http._tcp.local.";
-/// The name of the phone as a machine.
-const MACHINE: &str = "neon.local.";
+/// The name of the phone as a machine. Real phones are all `neon.local.`, which nobody should find
+/// here who looks for glasses.
+const MACHINE: &str = "simulated-neon.local.";
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(300);
@@ -39,6 +40,9 @@ impl Announcement {
             // All addresses of this machine, as they come and go.
             ServiceInfo::new(SERVICE, &instance, MACHINE, "", port, none).map(ServiceInfo::enable_addr_auto)
         } else {
+            // Only where it can be reached: a loopback address is of no use to others.
+            daemon.disable_interface(IfKind::All).map_err(failed)?;
+            daemon.enable_interface(IfKind::Addr(host)).map_err(failed)?;
             ServiceInfo::new(SERVICE, &instance, MACHINE, host, port, none)
         };
         let service = service.map_err(failed)?;

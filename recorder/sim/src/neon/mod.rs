@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `layout`, `payload`, `signals`, `h264`, `rtp`, `sdp`, `feed`, `time` | pure: what is sent, bit by bit |
 //! | `message` | requests of HTTP and RTSP |
-//! | `pump`, `player` | a sensor at work, and a client that plays it through the simulated network |
+//! | `pump`, `player`, `tcp` | a sensor at work, and a client that plays it through the simulated network |
 //! | `http`, `status`, `socket`, `rtsp`, `echo`, `mdns` | what is answered |
 //! | `shared`, `listen`, `switchboard` | what they share, who may come, and when the phone is away |
 
@@ -38,6 +38,7 @@ mod signals;
 mod socket;
 mod status;
 mod switchboard;
+mod tcp;
 mod time;
 mod truth;
 

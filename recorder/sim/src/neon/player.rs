@@ -11,6 +11,7 @@ use crate::rng::derive_seed;
 use super::config::{NeonConfig, ReportStyle};
 use super::layout::Sensor;
 use super::rtp::{Header, Packet, sender_report};
+use super::tcp::TcpPath;
 use super::time::Moment;
 
 /// What comes in the middle of a frame where it has no business.
@@ -48,14 +49,14 @@ pub(super) struct Player {
     header: Header,
     path: Path,
     report_path: Path,
+    /// Of all frames, where they go over the RTSP connection.
+    tcp_path: TcpPath,
     report_style: ReportStyle,
     report_interval_s: f64,
     next_report_s: f64,
     packets: u32,
     octets: u32,
     last_rtp: Option<u32>,
-    /// Over TCP nothing overtakes.
-    last_arrival_s: f64,
     frames: u64,
     garbage_every: Option<u64>,
 }
@@ -88,13 +89,13 @@ impl Player {
             },
             path: path("rtp"),
             report_path: path("rtcp"),
+            tcp_path: TcpPath::new(config.uplink, derive_seed(seed, "tcp")),
             report_style: config.rtp.report_style,
             report_interval_s: config.rtp.report_interval_s,
             next_report_s: from_s + config.rtp.first_report_s,
             packets: 0,
             octets: 0,
             last_rtp: None,
-            last_arrival_s: f64::NEG_INFINITY,
             frames: 0,
             garbage_every: config.interleaved.garbage_every,
         }
@@ -115,13 +116,12 @@ impl Player {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
         self.last_rtp = Some(rtp);
-        let fate = self.path.route(sent_s);
         match self.outlet {
-            Outlet::Udp { .. } => Outgoing::udp(bytes, &fate),
+            Outlet::Udp { .. } => Outgoing::udp(bytes, &self.path.route(sent_s)),
             Outlet::Interleaved { rtp_channel, .. } => {
                 self.frames += 1;
                 let spoilt = self.garbage_every.is_some_and(|every| self.frames.is_multiple_of(every));
-                let delay_s = self.tcp_delay_s(&fate, sent_s);
+                let delay_s = self.tcp_path.delay_s(sent_s);
                 Outgoing { bytes: frame(rtp_channel, &bytes, spoilt), delays_s: vec![delay_s], spoilt }
             }
         }
@@ -145,21 +145,13 @@ impl Player {
             ReportStyle::LastPacket => self.last_rtp.unwrap_or(rtp),
         };
         let bytes = sender_report(self.header.source, now.ntp(), paired, self.packets, self.octets).to_vec();
-        let fate = self.report_path.route(now.host_s);
         match self.outlet {
-            Outlet::Udp { .. } => Outgoing::udp(bytes, &fate),
+            Outlet::Udp { .. } => Outgoing::udp(bytes, &self.report_path.route(now.host_s)),
             Outlet::Interleaved { rtcp_channel, .. } => {
-                let delay_s = self.tcp_delay_s(&fate, now.host_s);
+                let delay_s = self.tcp_path.delay_s(now.host_s);
                 Outgoing { bytes: frame(rtcp_channel, &bytes, false), delays_s: vec![delay_s], spoilt: false }
             }
         }
-    }
-
-    /// TCP sends again what was lost, and keeps the order.
-    fn tcp_delay_s(&mut self, fate: &Deliveries, sent_s: f64) -> f64 {
-        let arrival_s = sent_s + fate.delays_s().first().copied().unwrap_or(0.0);
-        self.last_arrival_s = self.last_arrival_s.max(arrival_s);
-        self.last_arrival_s - sent_s
     }
 }
 

@@ -9,8 +9,8 @@ use super::rtp::TICKS_PER_S;
 
 /// The description of a sensor that is streamed from `address`.
 ///
-/// The names of the encodings of gaze is the phone's own; those of the IMU and of eye events are
-/// made up after it, for nobody has written them down.
+/// The name of the encoding of gaze is the phone's own; those of the IMU and of eye events are made
+/// up after it, for nobody has written them down.
 pub(super) fn describe(sensor: Sensor, address: IpAddr, encoder: Option<&Encoder>) -> String {
     let family = if address.is_ipv4() { "IP4" } else { "IP6" };
     let kind = sensor.payload_type();

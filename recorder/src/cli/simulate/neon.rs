@@ -60,7 +60,7 @@ struct PhoneArgs {
     /// Have no Time Echo, as old phones
     #[arg(long, conflicts_with = "time_echo_port")]
     no_time_echo: bool,
-    /// Do not announce it by mDNS; on a loopback address it never is
+    /// Do not announce it by mDNS
     #[arg(long)]
     no_mdns: bool,
     /// Most clients that may play a sensor at a time
@@ -206,8 +206,7 @@ impl NeonArgs {
             port: phone.port,
             rtsp_port: phone.rtsp_port,
             echo_port: (!phone.no_time_echo).then_some(phone.time_echo_port),
-            // Others cannot come to a loopback address, and this machine knows it.
-            mdns: !phone.no_mdns && !phone.host.is_loopback(),
+            mdns: !phone.no_mdns,
             clock: self.clock.model(run.duration_s, run.seed),
             uplink: self.network.uplink(run.seed),
             downlink: self.network.downlink(run.seed),

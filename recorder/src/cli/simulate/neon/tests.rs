@@ -18,7 +18,7 @@ fn the_flags_are_well_formed() {
 #[test]
 fn flags_keep_their_units_and_directions() {
     let got = config(
-        "--port 0 --clock-offset-s -2.5 --skew-ppm 30 --step 5:0.1 --delay-ms 2 --down-delay-ms 30 \
+        "--port 0 --no-mdns --clock-offset-s -2.5 --skew-ppm 30 --step 5:0.1 --delay-ms 2 --down-delay-ms 30 \
          --layout full --layout-at 3:eye-state --not-worn 4:1 --outage 5:1.5 --unplug gaze:6 \
          --unplug imu:7:2 --report-style last-packet --rtp-clock wall --rtp-wrap-s 9 --eyes-hz 0",
     )
@@ -53,7 +53,7 @@ fn wrong_flags_are_refused_with_the_mend() {
 
 #[test]
 fn the_banner_says_that_it_is_simulated_and_where_it_answers() {
-    let config = config("--port 0 --truth logs").expect("right flags");
+    let config = config("--port 0 --no-mdns --truth logs").expect("right flags");
     let address = |port| ([127, 0, 0, 1], port).into();
     let addresses = Addresses { http: address(8080), rtsp: address(8086), echo: Some(address(9)) };
     let mut out = Vec::new();
