@@ -1,18 +1,18 @@
 """neon.py FILE TRUTH: what simulated glasses sent is recorded, each sample once, as it was sent.
 
 TRUTH is the folder of truth logs of `lockstep simulate neon`. Values bit for bit; stamps within a tick of 90 kHz of
-the phone's clock, or `--stamps SECONDS`. Every sample that reached the recorder between its first and its last is
+the phone's clock, or `--stamps SECONDS`; those of eye events, which are rare, `--event-stamps`. Every sample that reached the recorder between its first and its last is
 there: those that the simulated network lost are not expected. What was found is printed as JSON.
 """
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pyxdf
+from neon_truth import Log
 from recording import expect
 
 # A tick of RTP time, and what a double holds of today's dates.
@@ -56,23 +56,14 @@ EYE_EVENT = ["start_x", "start_y", "end_x", "end_y", "mean_x", "mean_y", "amplit
 EYE_EVENT += ["mean_velocity", "max_velocity"]
 
 
-def rows(path):
-    """What a truth log says, a dictionary for each line that is whole."""
-    with open(path, encoding="utf-8", newline="") as file:
-        next(file)
-        return [row for row in csv.DictReader(file) if None not in row.values()]
-
-
 def delivered(row):
     """Copies that reached a client."""
     return sum(int(copies.split(":")[1]) for copies in row["delivered"].split())
 
 
 def gaze(row):
-    """The sample that should be recorded; None: of a layout that nobody knows."""
-    known = LAYOUTS.get(int(row["bytes"]))
-    if known is None:
-        return None
+    """The sample that should be recorded: of a layout that nobody knows, what most begin with."""
+    known = LAYOUTS.get(int(row["bytes"]), POINT)
     sample = {channel: np.float32("nan") for channel in CHANNELS}
     sample["worn"] = np.float32(255 * int(row["worn"]))
     sample.update({channel: np.float32(row[channel]) for channel in known})
@@ -126,7 +117,7 @@ def compare(name, stream, truth, expected, tolerance_s):
         "twice": again,
         "unknown": unknown,
         "backwards": int(np.sum(np.diff(stamps_s) < 0)),
-        "worst_stamp_us": 1e6 * max(map(abs, errors_s)),
+        "worst_stamp_us": 1e6 * float(max(map(abs, errors_s))),
         "median_stamp_us": 1e6 * float(np.median(errors_s)),
     }
     expect(not unknown, f"{name}: {unknown} samples were never sent: {result}")
@@ -141,6 +132,7 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("truth", type=Path)
     parser.add_argument("--stamps", type=float, default=TICK_S, metavar="S", help="how wrong stamps may be")
+    parser.add_argument("--event-stamps", type=float, metavar="S", help="the same, of eye events; by default as others")
     arguments = parser.parse_args()
     streams, _ = pyxdf.load_xdf(str(arguments.file), synchronize_clocks=False, dejitter_timestamps=False)
     by_name = {stream["info"]["name"][0].split("_Neon ")[-1]: stream for stream in streams}
@@ -148,9 +140,10 @@ def main():
     found = {}
     for title, (name, expected) in kinds.items():
         if title in by_name and len(by_name[title]["time_stamps"]):
-            truth = rows(arguments.truth / f"{name}.csv")
+            truth = Log(arguments.truth, f"{name}.csv").rows
             # The IMU says its time itself, to the nanosecond.
-            tolerance_s = 1e-6 if name == "imu" else arguments.stamps
+            tolerances = {"imu": 1e-6, "eye_events": arguments.event_stamps or arguments.stamps}
+            tolerance_s = tolerances.get(name, arguments.stamps)
             found[name] = compare(name, by_name[title], truth, expected, tolerance_s)
     expect("gaze" in found, f"no gaze is in {arguments.file}: {sorted(by_name)}")
     json.dump(found, sys.stdout)

@@ -58,11 +58,16 @@ impl Pipeline {
     /// For packets of `payload_type`, whose stamps tick `rate_hz` times a second.
     pub fn new(sensor: Sensor, payload_type: u8, rate_hz: u32) -> Self {
         // 200 gaze points and 110 IMU samples a second; eye events come when they come, and carry their own time.
-        let pause_ns = if sensor == Sensor::EyeEvents { 1_000_000_000 } else { 10_000_000 };
+        // On Wi-Fi some packets come late; where they are rare, one that was overtaken shows late, too.
+        let (pause_ns, wait_ns) = if sensor == Sensor::EyeEvents {
+            (1_000_000_000, 2_000_000_000)
+        } else {
+            (10_000_000, 200_000_000)
+        };
         Self {
             sensor,
             payload_type,
-            order: Order::default(),
+            order: Order::new(wait_ns),
             reports: Reports::new(rate_hz, pause_ns),
             ssrc: None,
             held: VecDeque::new(),

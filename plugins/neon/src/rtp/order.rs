@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use super::Packet;
 
-/// A packet that is missing is waited for as long as this, in nanoseconds: on Wi-Fi some come late.
-const WAIT_NS: i64 = 200_000_000;
 /// The first packets are collected for so long: which of them is the first is known only then.
 const COLLECT_NS: i64 = 100_000_000;
 /// Packets that wait for one that is missing, at most.
@@ -42,8 +40,10 @@ pub struct Counters {
 }
 
 /// Puts the packets of one sender into their order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Order {
+    /// A packet that is missing is waited for as long.
+    wait_ns: i64,
     ssrc: Option<u32>,
     /// Until then the first packets are collected.
     collects_until_ns: Option<i64>,
@@ -57,6 +57,19 @@ pub struct Order {
 }
 
 impl Order {
+    /// A packet that is missing is waited for for `wait_ns` nanoseconds.
+    pub fn new(wait_ns: i64) -> Self {
+        Self {
+            wait_ns,
+            ssrc: None,
+            collects_until_ns: None,
+            next: 0,
+            held: BTreeMap::new(),
+            given_up: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
     /// A packet arrived at `now_ns`. What can be passed on goes to `out`.
     pub fn push(&mut self, packet: Packet, now_ns: i64, out: &mut Vec<Next>) {
         self.counters.received += 1;
@@ -101,7 +114,7 @@ impl Order {
         while let Some((&first, &(_, arrived_ns))) = self.held.first_key_value() {
             if first > self.next {
                 let waited_ns = now_ns.saturating_sub(arrived_ns);
-                if waited_ns < WAIT_NS && self.held.len() < HELD {
+                if waited_ns < self.wait_ns && self.held.len() < HELD {
                     return;
                 }
                 self.give_up(first, out);
@@ -176,13 +189,15 @@ mod tests {
 
     use super::*;
 
+    const WAIT_NS: i64 = 200_000_000;
+
     fn packet(sequence: u16) -> Packet {
         Packet { sequence, timestamp: 0, ssrc: 1, marker: false, payload: Vec::new() }
     }
 
     /// What comes out when packets come 5 ms apart: their numbers; a loss is told as its negative count.
     fn pass(sequences: &[u16]) -> (Vec<i64>, Counters) {
-        let (mut order, mut out) = (Order::default(), Vec::new());
+        let (mut order, mut out) = (Order::new(WAIT_NS), Vec::new());
         for (at, &sequence) in (0..).zip(sequences) {
             order.push(packet(sequence), at * 5_000_000, &mut out);
         }
@@ -224,7 +239,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_for_longer_when_nothing_comes_any_more() {
-        let (mut order, mut out) = (Order::default(), Vec::new());
+        let (mut order, mut out) = (Order::new(WAIT_NS), Vec::new());
         order.push(packet(1), 0, &mut out);
         order.push(packet(3), 1, &mut out);
         order.pass(99_000_000, &mut out);
@@ -241,7 +256,7 @@ mod tests {
         assert_eq!((out, counters.lost), (vec![65_534, 65_535, 0, 1], 0));
         let (out, counters) = pass(&[10, 11, 30_000, 30_001]);
         assert_eq!((out, counters.lost), (vec![10, 11, i64::MIN, 30_000, 30_001], 0));
-        let (mut order, mut out) = (Order::default(), Vec::new());
+        let (mut order, mut out) = (Order::new(WAIT_NS), Vec::new());
         order.push(packet(5), 0, &mut out);
         order.push(Packet { ssrc: 2, ..packet(6) }, 0, &mut out);
         order.end(&mut out);
@@ -263,7 +278,7 @@ mod tests {
                 }
             }
             prop_assume!(!sequences.is_empty());
-            let (mut order, mut out) = (Order::default(), Vec::new());
+            let (mut order, mut out) = (Order::new(WAIT_NS), Vec::new());
             for (at, &sequence) in (0..).zip(&sequences) {
                 order.push(packet(sequence), at * 5_000_000, &mut out);
             }
