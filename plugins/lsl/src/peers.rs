@@ -33,21 +33,23 @@ impl Peers {
 }
 
 fn run(names: &[String], wanted: &Weak<Mutex<Vec<IpAddr>>>) {
+    let mut known = vec![Vec::new(); names.len()];
     loop {
-        let addresses = addresses(names);
-        let Some(found) = wanted.upgrade() else { return };
-        // A name server that does not answer now is no reason to forget.
-        if !addresses.is_empty() {
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
+        for (name, of_name) in names.iter().zip(0..) {
+            let addresses = addresses(name);
+            let Some(found) = wanted.upgrade() else { return };
+            // A name server that does not answer now is no reason to forget.
+            if let (Some(known), false) = (known.get_mut(of_name), addresses.is_empty()) {
+                *known = addresses;
+            }
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = known.concat();
         }
-        drop(found);
         std::thread::sleep(AGAIN);
     }
 }
 
-fn addresses(names: &[String]) -> Vec<IpAddr> {
-    let found = names.iter().filter_map(|name| (name.as_str(), 0).to_socket_addrs().ok());
-    found.flatten().map(|at| at.ip()).collect()
+fn addresses(name: &str) -> Vec<IpAddr> {
+    (name, 0).to_socket_addrs().map_or_else(|_| Vec::new(), |all| all.map(|at| at.ip()).collect())
 }
 
 #[cfg(test)]
@@ -55,8 +57,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_nobody_knows_cost_no_others() {
-        let found = addresses(&["no such name".to_owned(), "localhost".to_owned()]);
+    fn a_name_that_nobody_knows_has_no_address() {
+        assert_eq!(addresses("no such name"), Vec::<IpAddr>::new());
+        let found = addresses("localhost");
         assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
     }
 }

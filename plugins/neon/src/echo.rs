@@ -10,6 +10,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lockstep_platform::{monotonic_ns, seconds};
@@ -19,6 +20,8 @@ use lockstep_plugin_api::Exchange;
 const ANSWER_BYTES: usize = 16;
 /// Longest wait for the connection.
 const CONNECT: Duration = Duration::from_millis(400);
+/// A connection on which so many questions in a row had no answer is dead, whatever the system thinks.
+const UNANSWERED: u32 = 4;
 /// An answer that says a time before 2000 is none.
 const EARLIEST_MS: u64 = 946_684_800_000;
 
@@ -38,8 +41,11 @@ pub struct Counters {
 /// Asks a phone for its time.
 #[derive(Debug)]
 pub struct Echo {
-    at: SocketAddr,
-    stream: Option<TcpStream>,
+    /// Where it answers, as it said last.
+    at: Arc<Mutex<Option<SocketAddr>>>,
+    /// The connection, and where it leads.
+    stream: Option<(SocketAddr, TcpStream)>,
+    unanswered: u32,
     /// What came of an answer that is not complete.
     partial: Vec<u8>,
     last_ms: u64,
@@ -48,9 +54,16 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Of the phone that answers at `at`.
-    pub fn new(at: SocketAddr) -> Self {
-        Self { at, stream: None, partial: Vec::new(), last_ms: 0, counters: Counters::default() }
+    /// Of the phone that answers at `at`, which may change.
+    pub fn new(at: Arc<Mutex<Option<SocketAddr>>>) -> Self {
+        Self {
+            at,
+            stream: None,
+            unanswered: 0,
+            partial: Vec::new(),
+            last_ms: 0,
+            counters: Counters::default(),
+        }
     }
 
     /// One exchange; `None`: no answer in time.
@@ -59,22 +72,25 @@ impl Echo {
     /// The phone cannot be reached, or has ended the connection.
     pub fn exchange(&mut self, timeout: Duration) -> std::io::Result<Option<Exchange>> {
         let asked = self.ask(timeout);
-        if asked.is_err() {
-            self.stream = None;
+        self.unanswered = if matches!(asked, Ok(Some(_))) { 0 } else { self.unanswered + 1 };
+        if asked.is_err() || self.unanswered >= UNANSWERED {
+            (self.stream, self.unanswered) = (None, 0);
         }
         asked
     }
 
     fn ask(&mut self, timeout: Duration) -> std::io::Result<Option<Exchange>> {
         let begun = Instant::now();
-        if self.stream.is_none() {
-            let stream =
-                TcpStream::connect_timeout(&self.at, CONNECT.min(timeout.max(Duration::from_millis(1))))?;
+        let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = at.ok_or_else(|| std::io::Error::new(ErrorKind::NotFound, "the phone does not offer it"))?;
+        if self.stream.as_ref().is_none_or(|(to, _)| *to != at) {
+            let stream = TcpStream::connect_timeout(&at, CONNECT.min(timeout.max(Duration::from_millis(1))))?;
             stream.set_nodelay(true)?;
+            stream.set_write_timeout(Some(CONNECT))?;
             self.partial.clear();
-            self.stream = Some(stream);
+            self.stream = Some((at, stream));
         }
-        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let Some((_, stream)) = &mut self.stream else { return Ok(None) };
         let (_, utc_ns) = lockstep_platform::monotonic_and_utc_ns();
         let now_ms = u64::try_from(utc_ns / 1_000_000).unwrap_or_default();
         // Two questions within a millisecond have to differ.
@@ -172,7 +188,7 @@ mod tests {
         let wrong = [99u64.to_be_bytes(), DEVICE_MS.to_be_bytes()].concat();
         // An empty piece is the question.
         let at = phone(vec![vec![vec![], time[..3].to_vec(), time[3..].to_vec()], vec![wrong, vec![], time]]);
-        let mut echo = Echo::new(at);
+        let mut echo = Echo::new(Arc::new(Mutex::new(Some(at))));
         for _ in 0..2 {
             let exchange = echo.exchange(Duration::from_secs(5)).expect("a connection").expect("an answer");
             assert_eq!((exchange.t1_s, exchange.t2_s), (1_700_000_000.123, 1_700_000_000.123));

@@ -39,22 +39,26 @@ pub fn phones(how_long: Duration, stop: &Stop) -> Result<Vec<Phone>, String> {
     let daemon = ServiceDaemon::new().map_err(|error| format!("cannot look for phones (mDNS): {error}"))?;
     let answers =
         daemon.browse(SERVICE).map_err(|error| format!("cannot look for phones (mDNS): {error}"))?;
-    let mut found: Vec<Phone> = Vec::new();
+    let mut found: Vec<(String, Phone)> = Vec::new();
     let mut until = Instant::now() + how_long;
     while Instant::now() < until && !stop.is_set() {
         let Ok(ServiceEvent::ServiceResolved(service)) = answers.recv_timeout(LOOK) else { continue };
         let addresses = service.addresses.iter().map(mdns_sd::ScopedIp::to_ip_addr);
         let address = addresses.min_by_key(IpAddr::is_ipv6);
         if let (Some(name), Some(ip)) = (phone_name(&service.fullname), address) {
+            // It is told again for each network the phone is in; by IPv4 where that can be.
             let phone = Phone { name: name.to_owned(), at: SocketAddr::new(ip, service.port) };
-            if !found.contains(&phone) {
-                found.push(phone);
+            match found.iter_mut().find(|(fullname, _)| *fullname == service.fullname) {
+                Some((_, known)) if known.at.is_ipv6() => *known = phone,
+                Some(_) => {}
+                None => found.push((service.fullname.clone(), phone)),
             }
             until = until.min(Instant::now() + OTHERS);
         }
     }
     // The thread of the daemon ends by itself when it was told to.
     drop(daemon.shutdown());
+    let mut found: Vec<Phone> = found.into_iter().map(|(_, phone)| phone).collect();
     found.sort_by(|a, b| (&a.name, a.at).cmp(&(&b.name, b.at)));
     Ok(found)
 }

@@ -8,6 +8,7 @@
 //! order, their time), `payload` (samples), `pipeline` (all of it in a row), `echo` (exchanges).
 #![deny(unsafe_code)]
 
+mod beside;
 mod clock;
 mod echo;
 mod find;

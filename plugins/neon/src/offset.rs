@@ -1,6 +1,7 @@
 //! Exchanges with a phone, without a recording.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lockstep_plugin_api::{Exchange, ProbeSchedule, ProbeSettings, Stop};
@@ -54,22 +55,27 @@ impl Phone {
         Ok(Self {
             name: phone.device_name,
             at,
-            echo: Echo::new(SocketAddr::new(at.ip(), port)),
+            echo: Echo::new(Arc::new(Mutex::new(Some(SocketAddr::new(at.ip(), port))))),
             schedule: ProbeSchedule::new(ProbeSettings::default()),
         })
     }
 
-    /// Ask `count` times, a hundred times a second or so. Answers that do not come are left out.
+    /// Ask `count` times, a hundred times a second or so. Answers that do not come are left out; when the phone
+    /// cannot be reached any more, what there is by then counts.
     ///
     /// # Errors
     /// The phone cannot be reached, in words.
     pub fn exchanges(&mut self, count: usize) -> Result<Vec<Exchange>, String> {
         let mut all = Vec::with_capacity(count);
         // The first one makes the connection, and is of another kind.
-        let _ = self.exchange()?;
+        let _ = self.exchange().or_else(|_| self.exchange())?;
         for _ in 0..count {
             std::thread::sleep(Duration::from_secs_f64(self.schedule.gap_s() * GAP_S / SCHEDULE_GAP_S));
-            all.extend(self.exchange()?);
+            match self.exchange() {
+                Ok(exchange) => all.extend(exchange),
+                Err(why) if all.is_empty() => return Err(why),
+                Err(_) => break,
+            }
         }
         Ok(all)
     }

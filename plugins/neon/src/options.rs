@@ -1,5 +1,7 @@
 //! The options under `[source.options]`; these comments are the documentation users read.
 
+use std::net::{IpAddr, SocketAddr};
+
 use lockstep_plugin_api::Error;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -94,6 +96,12 @@ impl Options {
         if self.address.is_empty() {
             return None;
         }
+        if let Ok(at) = self.address.parse::<SocketAddr>() {
+            return Some((at.ip().to_string(), at.port()));
+        }
+        if let Ok(ip) = self.address.trim_matches(['[', ']']).parse::<IpAddr>() {
+            return Some((ip.to_string(), PORT));
+        }
         let split = self.address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let (host, port) = split.unwrap_or((&self.address, PORT));
         Some((host.to_owned(), port))
@@ -114,6 +122,8 @@ mod tests {
             |address: &str| Options { address: address.to_owned(), ..Options::default() }.host_and_port();
         assert_eq!(at("10.0.0.7"), Some(("10.0.0.7".to_owned(), 8080)));
         assert_eq!(at("neon.local:8081"), Some(("neon.local".to_owned(), 8081)));
+        assert_eq!(at("[fd00::7]:8081"), Some(("fd00::7".to_owned(), 8081)));
+        assert_eq!(at("fd00::7"), Some(("fd00::7".to_owned(), 8080)));
         assert_eq!(at(""), None);
     }
 

@@ -22,6 +22,8 @@ pub enum Output {
     Unknown(usize),
     /// A sender report was taken in: ticks, phone time in nanoseconds, what it changed.
     Report(i64, i64, Change),
+    /// No report came, so samples are placed by their arrival from here on: ticks, phone time in nanoseconds.
+    ByArrival(i64, i64),
     /// The sender has started anew.
     Restarted,
 }
@@ -127,7 +129,9 @@ impl Pipeline {
         if let Some((_, arrival_ns, packet)) = earliest {
             let unix_ns = unix_ns(*arrival_ns);
             let report = Report { ssrc: packet.ssrc, timestamp: packet.timestamp, unix_ns };
-            self.report(report, out);
+            let (ticks, unix_ns) = self.reports.assume(report);
+            out.push(Output::ByArrival(ticks, unix_ns));
+            self.place_held(out);
         }
     }
 
@@ -144,6 +148,10 @@ impl Pipeline {
     fn report(&mut self, report: Report, out: &mut Vec<Output>) {
         let (ticks, change) = self.reports.report(report);
         out.push(Output::Report(ticks, report.unix_ns, change));
+        self.place_held(out);
+    }
+
+    fn place_held(&mut self, out: &mut Vec<Output>) {
         for (ticks, _, packet) in std::mem::take(&mut self.held) {
             self.place(ticks, &packet, out);
         }

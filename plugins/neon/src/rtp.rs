@@ -46,6 +46,8 @@ pub struct Report {
 
 /// Seconds from 1900 to 1970.
 const UNIX_EPOCH_S: i64 = 2_208_988_800;
+/// The year 2000.
+const EARLIEST_NS: i64 = 946_684_800_000_000_000;
 
 /// The sender report in an RTCP packet, if there is one.
 pub fn report(bytes: &[u8]) -> Option<Report> {
@@ -55,6 +57,10 @@ pub fn report(bytes: &[u8]) -> Option<Report> {
             let (seconds, fraction) = ((ntp >> 32) as i64, ntp & 0xffff_ffff);
             let nanoseconds = ((fraction * 1_000_000_000 + (1 << 31)) >> 32) as i64;
             let unix_ns = (seconds - UNIX_EPOCH_S) * 1_000_000_000 + nanoseconds;
+            // A sender that does not know the time yet.
+            if unix_ns < EARLIEST_NS {
+                return None;
+            }
             Some(Report { ssrc: report.ssrc(), timestamp: report.rtp_timestamp(), unix_ns })
         }
         _ => None,

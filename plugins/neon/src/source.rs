@@ -10,6 +10,7 @@ use lockstep_plugin_api::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::beside::unless_stopped;
 use crate::clock::{self, RESOLUTION_S, Whereabouts};
 use crate::echo::Echo;
 use crate::find;
@@ -57,7 +58,9 @@ impl Source for NeonSource {
             stop: self.stop.clone(),
             status: Arc::default(),
             counted: Arc::clone(&self.counted),
+            echo_at: Arc::default(),
             running: None,
+            deaf_since_s: None,
             told: String::new(),
         };
         self.stop.guard(host.spawn("neon", move || supervisor.run())?);
@@ -78,7 +81,11 @@ struct Supervisor {
     stop: Stop,
     status: Arc<Mutex<Status>>,
     counted: Arc<Mutex<Map<String, Value>>>,
+    /// Where the phone can be asked for its time, as it says.
+    echo_at: Arc<Mutex<Option<SocketAddr>>>,
     running: Option<Running>,
+    /// Since when its status is not heard, in seconds of recorder time.
+    deaf_since_s: Option<f64>,
     told: String,
 }
 
@@ -110,8 +117,9 @@ impl Supervisor {
             Ok(at) => at,
             Err(why) => return Ok(Err(why)),
         };
-        let text = match status::ask(at) {
+        let text = match unless_stopped(&self.stop, move || status::ask(at)) {
             Ok(text) => text,
+            Err(_) if self.stop.is_set() => return Ok(Ok(())),
             Err(why) => return Ok(Err(format!("{at} does not answer ({why}); is the Companion app open?"))),
         };
         let mut fresh = Status::default();
@@ -124,20 +132,38 @@ impl Supervisor {
         {
             return Ok(Err(format!("another phone ({}) is at {at} now", phone.device_name)));
         }
+        let wanted = &self.options.device;
+        if !wanted.is_empty() && *wanted != phone.device_name {
+            return Ok(Err(format!("{at} is {}, not {wanted}", phone.device_name)));
+        }
+        // Its address and its ports may be others than before.
+        let echo_at = phone.time_echo_port.map(|port| SocketAddr::new(at.ip(), port));
+        *self.echo_at.lock().unwrap_or_else(PoisonError::into_inner) = echo_at;
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         if self.running.is_none() {
-            self.running = Some(self.begin(at, phone)?);
+            self.running = Some(self.begin(phone)?);
         }
-        let mut listener = match Listener::open(at) {
+        let mut listener = match unless_stopped(&self.stop, move || Listener::open(at)) {
             Ok(listener) => listener,
+            Err(_) if self.stop.is_set() => return Ok(Ok(())),
             Err(why) => return Ok(Err(format!("{at} does not tell its status: {why}"))),
         };
         self.tell(State::Streaming, "");
+        if let (Some(since_s), Some(events)) =
+            (self.deaf_since_s.take(), self.running.as_mut().and_then(|running| running.events.as_mut()))
+        {
+            let now_s = self.host.now_s();
+            let text = format!("the phone's status was not heard from {since_s:.3} to {now_s:.3} s");
+            events.report_gap(None, &text)?;
+        }
         while !self.stop.is_set() {
             match listener.next() {
                 Ok(None) => {}
                 Ok(Some(message)) => self.message(&message)?,
-                Err(why) => return Ok(Err(format!("the phone's status is lost: {why}"))),
+                Err(why) => {
+                    self.deaf_since_s = Some(self.host.now_s());
+                    return Ok(Err(format!("the phone's status is lost: {why}")));
+                }
             }
         }
         Ok(Ok(()))
@@ -145,15 +171,18 @@ impl Supervisor {
 
     fn locate(&self) -> Result<SocketAddr, String> {
         match self.options.host_and_port() {
-            Some((host, port)) => find::resolve(&host, port),
+            Some((host, port)) => unless_stopped(&self.stop, move || find::resolve(&host, port)),
             None => {
-                find::choose(&find::phones(SEARCH, &self.stop)?, &self.options.device).map(|phone| phone.at)
+                // Once it is known, another one that has come since is not meant.
+                let known = self.running.as_ref().map(|running| running.phone.device_name.as_str());
+                let wanted = known.filter(|_| self.options.device.is_empty()).unwrap_or(&self.options.device);
+                find::choose(&find::phones(SEARCH, &self.stop)?, wanted).map(|phone| phone.at)
             }
         }
     }
 
     /// Add clock and streams, and start the threads.
-    fn begin(&self, at: SocketAddr, phone: PhoneStatus) -> Result<Running, Error> {
+    fn begin(&self, phone: PhoneStatus) -> Result<Running, Error> {
         let host = self.host;
         let hardware = self.status.lock().unwrap_or_else(PoisonError::into_inner).hardware.clone();
         let device = Device::new(&phone, &hardware);
@@ -161,15 +190,11 @@ impl Supervisor {
         let clock = host.add_clock(&info.resolution_s(RESOLUTION_S, Stamp::Floor))?;
         let mut running = Running { events: None, threads: Vec::new(), phone };
         let whereabouts = Whereabouts::default();
-        match running.phone.time_echo_port {
-            Some(port) => {
-                let echo = Echo::new(SocketAddr::new(at.ip(), port));
-                running.threads.push(self.spawn_clock(clock, echo, &whereabouts)?);
-            }
-            None => host.log(
-                LogLevel::Error,
-                "its app is too old to be asked for its time: its samples cannot be placed among others; update the app",
-            ),
+        running.threads.push(self.spawn_clock(clock, &whereabouts)?);
+        if running.phone.time_echo_port.is_none() {
+            let text = "its app is too old to be asked for its time: its samples cannot be placed among others; \
+                        update the app";
+            host.log(LogLevel::Error, text);
         }
         if self.options.sensors.events {
             running.events = Some(streams::add_events(host, &device, &clock)?);
@@ -181,12 +206,8 @@ impl Supervisor {
         Ok(running)
     }
 
-    fn spawn_clock(
-        &self,
-        clock: Clock,
-        echo: Echo,
-        whereabouts: &Whereabouts,
-    ) -> Result<SourceThread, Error> {
+    fn spawn_clock(&self, clock: Clock, whereabouts: &Whereabouts) -> Result<SourceThread, Error> {
+        let echo = Echo::new(Arc::clone(&self.echo_at));
         let (host, stop, counted) = (self.host, self.stop.clone(), Arc::clone(&self.counted));
         let whereabouts = whereabouts.clone();
         host.spawn("neon-clock", move || {

@@ -117,19 +117,19 @@ impl UdpReceiver {
         self.kernel_drops
     }
 
-    /// Wait for a datagram, `timeout` at the most; `None` when none came.
+    /// Wait for a datagram, `timeout` at the most; `None` when none came. Zero does not wait at all.
     ///
     /// # Errors
     /// Those of the system. Errors that only say that an earlier send found no
     /// listener are not among them.
     pub fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<Option<Datagram>> {
-        // A timeout of zero would mean for ever.
-        let timeout = timeout.max(Duration::from_micros(1));
-        if timeout != self.timeout {
-            self.socket.set_read_timeout(Some(timeout))?;
+        // The system rounds time-outs up, to milliseconds at least, so none at all is another way of receiving.
+        let waits = !timeout.is_zero();
+        if waits && timeout != self.timeout {
+            self.socket.set_read_timeout(Some(timeout.max(Duration::from_micros(1))))?;
             self.timeout = timeout;
         }
-        match self.receive_now(buffer) {
+        match self.receive_now(buffer, waits) {
             Ok(datagram) => Ok(Some(datagram)),
             Err(e) => match e.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(None),
@@ -141,7 +141,7 @@ impl UdpReceiver {
     }
 
     #[cfg(target_os = "linux")]
-    fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Datagram> {
+    fn receive_now(&mut self, buffer: &mut [u8], waits: bool) -> io::Result<Datagram> {
         use std::os::fd::AsRawFd;
 
         use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
@@ -152,7 +152,7 @@ impl UdpReceiver {
             self.socket.as_raw_fd(),
             &mut iov,
             Some(&mut control),
-            MsgFlags::empty(),
+            if waits { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT },
         )?;
         // The two clocks are read together and the kernel's UTC stamp is carried
         // over by its age, so that a UTC clock that is stepped or slewed shifts
@@ -188,8 +188,14 @@ impl UdpReceiver {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        receive_portably(&self.socket, buffer)
+    fn receive_now(&mut self, buffer: &mut [u8], waits: bool) -> io::Result<Datagram> {
+        if waits {
+            return receive_portably(&self.socket, buffer);
+        }
+        self.socket.set_nonblocking(true)?;
+        let received = receive_portably(&self.socket, buffer);
+        self.socket.set_nonblocking(false)?;
+        received
     }
 }
 

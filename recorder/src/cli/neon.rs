@@ -62,10 +62,21 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
             .map_err(failed)?;
     let mut watched = Watched::default();
     loop {
-        let exchanges = phone.exchanges(args.probes.into()).map_err(failed)?;
-        let estimate = watched.add(&exchanges).ok_or_else(|| {
-            failed(format!("{} answered {} of {} times: too few", phone.name, exchanges.len(), args.probes))
-        })?;
+        let estimate = phone.exchanges(args.probes.into()).and_then(|exchanges| {
+            watched.add(&exchanges).ok_or_else(|| {
+                format!("{} answered {} of {} times: too few", phone.name, exchanges.len(), args.probes)
+            })
+        });
+        let pause = Duration::try_from_secs_f64(args.interval).unwrap_or_default();
+        let estimate = match estimate {
+            Ok(estimate) => estimate,
+            Err(why) if args.watch => {
+                print_err(&why);
+                std::thread::sleep(pause);
+                continue;
+            }
+            Err(why) => return Err(failed(why)),
+        };
         if args.json {
             print_out(&estimate.as_json(&phone).to_string());
         } else if args.watch {
@@ -79,7 +90,7 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
         if !args.watch {
             return Ok(0);
         }
-        std::thread::sleep(Duration::try_from_secs_f64(args.interval).unwrap_or_default());
+        std::thread::sleep(pause);
     }
 }
 

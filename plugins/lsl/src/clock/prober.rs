@@ -36,6 +36,8 @@ pub enum Order {
         clock: Clock,
         /// Time services that have this clock.
         members: Vec<SocketAddr>,
+        /// It is another clock from now on, which has nothing to do with the one before.
+        is_another: bool,
     },
 }
 
@@ -141,19 +143,22 @@ impl Prober {
             }
             self.report(host, reports)?;
         }
+        // What came of bursts that were cut short is recorded as well.
+        self.rounds.give_up();
+        self.report(host, reports)?;
         Ok(self.rounds.counters)
     }
 
     fn take(&mut self, order: Order) {
         match order {
             Order::Look { token, at } => self.rounds.look(token, at, now_s()),
-            Order::Measure { number, clock, members } => {
+            Order::Measure { number, clock, members, is_another } => {
                 if self.clocks.len() <= number {
                     self.clocks.resize(number + 1, None);
                 }
                 if let Some(slot) = self.clocks.get_mut(number) {
-                    // Whoever comes back has been looked at before.
-                    let corridor = slot.and_then(|asked| asked.corridor).filter(|_| !members.is_empty());
+                    // One that comes back may have slept meanwhile.
+                    let corridor = slot.and_then(|asked| asked.corridor).filter(|_| !is_another);
                     *slot = Some(Asked { clock, corridor });
                 }
                 self.rounds.measure(number, members, now_s());

@@ -167,6 +167,13 @@ impl Rounds {
         self.targets.clear();
     }
 
+    /// All bursts are over, with what they have.
+    pub fn give_up(&mut self) {
+        for running in self.running.values_mut() {
+            (running.sent, running.open, running.follows) = (running.wanted, 0, false);
+        }
+    }
+
     /// Whether anybody is asked by IPv6.
     pub fn asks_v6(&self) -> bool {
         self.running.values().any(|r| r.at.is_ipv6())

@@ -112,7 +112,7 @@ impl Clocks {
             shared.clock.reset(reason)?;
             shared.corridor = None;
             // Exchanges with the one before must not be mixed with those to come.
-            self.order(number, Vec::new());
+            self.order(number, Vec::new(), true);
         }
         Ok(())
     }
@@ -120,13 +120,13 @@ impl Clocks {
     /// Clock `number` can be asked at `members`.
     pub fn ask_at(&mut self, number: usize, members: Vec<SocketAddr>) {
         if self.all.get(number).is_some_and(|shared| shared.members != members) {
-            self.order(number, members);
+            self.order(number, members, false);
         }
     }
 
-    fn order(&mut self, number: usize, members: Vec<SocketAddr>) {
+    fn order(&mut self, number: usize, members: Vec<SocketAddr>, is_another: bool) {
         let Some(shared) = self.all.get_mut(number) else { return };
-        let order = Order::Measure { number, clock: shared.clock, members: members.clone() };
+        let order = Order::Measure { number, clock: shared.clock, members: members.clone(), is_another };
         // One that finds no room is given again: the members are noted only when they were told.
         if self.orders.try_send(order).is_ok() {
             shared.members = members;

@@ -98,8 +98,8 @@ pub struct Slot {
     failures: u32,
     trouble: Option<String>,
     warned: bool,
-    /// When a feed of it last ended.
-    ended: Option<Instant>,
+    /// When a feed of it last ended; before, when it was found.
+    ended: Instant,
 }
 
 impl Slot {
@@ -113,7 +113,7 @@ impl Slot {
             failures: 0,
             trouble: None,
             warned: false,
-            ended: None,
+            ended: Instant::now(),
         }
     }
 
@@ -130,9 +130,9 @@ impl Slot {
         }
     }
 
-    /// How long ago its feed ended, while there is no other.
+    /// How long it has had no feed.
     pub fn lost_for(&self) -> Option<Duration> {
-        self.ended.filter(|_| !self.is_streaming()).map(|ended| ended.elapsed())
+        (!self.is_streaming()).then(|| self.ended.elapsed())
     }
 
     /// Whether its feed was open, and is not any more.
@@ -156,7 +156,7 @@ impl Slot {
     /// Its feed has ended: connect again after the first pause, and after a longer one when feeds keep
     /// ending as soon as they are open.
     pub fn feed_ended(&mut self, lasted: Duration) {
-        self.ended = Some(Instant::now());
+        self.ended = Instant::now();
         if lasted > LASTING {
             (self.failures, self.warned) = (0, false);
             self.link = Link::Idle { retry: Instant::now() + RETRY.0 };

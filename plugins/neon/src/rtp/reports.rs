@@ -16,6 +16,12 @@ const DRIFT_PPB: i64 = 100_000;
 /// A report is off by more than a sender of this kind can be, and this much: the phone's clock was set.
 const STEP_NS: i64 = 20_000_000;
 
+/// One that is ahead by more than the pause between packets, and this, may tell that the clock was set forward by a
+/// little...
+const LATE_NS: i64 = 3_000_000;
+/// ...and so many in a row tell that it was.
+const LATE_REPORTS: u32 = 3;
+
 /// Relates time stamps to the phone's clock.
 #[derive(Debug)]
 pub struct Reports {
@@ -27,6 +33,10 @@ pub struct Reports {
     /// Ticks and phone time minus ticks, in nanoseconds, oldest first.
     known: VecDeque<(i64, i64)>,
     offset_ns: Option<i64>,
+    /// The offset is assumed: the first report counts instead.
+    is_assumed: bool,
+    /// Reports in a row that were later than any sender of this kind can be.
+    late: u32,
 }
 
 /// What a report changed.
@@ -49,7 +59,17 @@ impl Reports {
             last_ticks: None,
             known: VecDeque::new(),
             offset_ns: None,
+            is_assumed: false,
+            late: 0,
         }
+    }
+
+    /// Place packets by this pair until a report comes; its ticks and phone time.
+    pub fn assume(&mut self, pair: Report) -> (i64, i64) {
+        let ticks = self.unwrap(pair.timestamp);
+        self.offset_ns = Some(pair.unix_ns - self.nanoseconds(ticks));
+        self.is_assumed = true;
+        (ticks, pair.unix_ns)
     }
 
     /// The stamp without its wrap: the nearest to the one before.
@@ -64,14 +84,17 @@ impl Reports {
     pub fn report(&mut self, report: Report) -> (i64, Change) {
         let ticks = self.unwrap(report.timestamp);
         let said_ns = report.unix_ns - self.nanoseconds(ticks);
-        let Some(before_ns) = self.offset_ns else {
+        let is_assumed = std::mem::take(&mut self.is_assumed);
+        let Some(before_ns) = self.offset_ns.filter(|_| !is_assumed) else {
             self.known.push_back((ticks, said_ns));
             self.offset_ns = Some(said_ns);
             return (ticks, Change::First);
         };
         let off_ns = said_ns - before_ns;
         let most_ns = STEP_NS + self.pause_ns + self.pause_ns / 2;
-        if off_ns > most_ns || off_ns < -STEP_NS {
+        self.late = if off_ns > self.pause_ns + LATE_NS { self.late + 1 } else { 0 };
+        if off_ns > most_ns || off_ns < -STEP_NS || self.late >= LATE_REPORTS {
+            self.late = 0;
             self.known.clear();
             self.known.push_back((ticks, said_ns));
             self.offset_ns = Some(said_ns);
@@ -103,7 +126,7 @@ impl Reports {
 
     /// The sender has started anew.
     pub fn restart(&mut self) {
-        (self.last_ticks, self.offset_ns) = (None, None);
+        (self.last_ticks, self.offset_ns, self.is_assumed, self.late) = (None, None, false, 0);
         self.known.clear();
     }
 
@@ -170,6 +193,27 @@ mod tests {
             let (_, change) = reports.report(report(6 + 3 * k, slewed_ns));
             assert_eq!(change, Change::Moved(180_000));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_by_a_little_is_a_step_at_the_third_report() {
+        let mut reports = reports();
+        reports.report(report(0, 0));
+        for at_s in [3, 6] {
+            assert!(
+                matches!(reports.report(report(at_s, 15_000_000)).1, Change::Moved(ns) if ns < 1_000_000)
+            );
+        }
+        assert!(matches!(reports.report(report(9, 15_000_000)).1, Change::Stepped(ns) if ns > 14_000_000));
+    }
+
+    #[test]
+    fn what_is_assumed_counts_until_the_first_report() {
+        let mut reports = reports();
+        reports.assume(report(1, 500_000_000));
+        assert_eq!(reports.offset_ns(), Some(BASE_NS + 500_000_000));
+        assert_eq!(reports.report(report(3, 0)).1, Change::First);
+        assert_eq!(reports.offset_ns(), Some(BASE_NS));
     }
 
     #[test]

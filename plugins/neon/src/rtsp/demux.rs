@@ -6,6 +6,8 @@ use rtsp_types::{Message, ParseError, Response};
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// A packet is at least a header of RTP or RTCP.
 const MIN_PACKET_BYTES: usize = 8;
+/// The longest packet: what fits into a datagram on any network.
+const MAX_PACKET_BYTES: usize = 2048;
 /// Head of a packet: `$`, its channel, its length.
 const HEAD_BYTES: usize = 4;
 /// How an answer begins.
@@ -75,7 +77,7 @@ impl Demux {
         let [_, channel, high, low, first, ..] = *self.buffer.as_slice() else { return Found::More };
         let length = usize::from(u16::from_be_bytes([high, low]));
         // Version 2 of RTP and RTCP.
-        if channel > 1 || length < MIN_PACKET_BYTES || first >> 6 != 2 {
+        if channel > 1 || !(MIN_PACKET_BYTES..=MAX_PACKET_BYTES).contains(&length) || first >> 6 != 2 {
             return Found::Nothing;
         }
         let end = HEAD_BYTES + length;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use lockstep_platform::{UdpOptions, UdpReceiver, monotonic_ns};
+use lockstep_platform::{Datagram, UdpOptions, UdpReceiver, monotonic_ns};
 use lockstep_plugin_api::Stop;
 
 use crate::options::Transport;
@@ -23,10 +23,11 @@ const LOOK: Duration = Duration::from_millis(50);
 const LOOK_HOLDING: Duration = Duration::from_millis(10);
 /// A sensor of a regular rate that sends nothing for so long is lost.
 const QUIET: Duration = Duration::from_secs(3);
-/// Eye events are rare, but the phone gives a sign of life.
-const QUIET_EVENTS: Duration = Duration::from_secs(60);
-/// A session is kept alive at this share of its time-out, and at least so often.
-const KEEP_ALIVE: (f64, f64) = (0.5, 25.0);
+/// Eye events are rare, but the phone answers whoever asks.
+const QUIET_EVENTS: Duration = Duration::from_secs(13);
+/// A session is kept alive at this share of its time-out, and at least so often: that is also how a connection of a
+/// sensor that has nothing to say is known to stand.
+const KEEP_ALIVE: (f64, f64) = (0.5, 5.0);
 /// Pairs of ports that are tried.
 const PAIRS: usize = 32;
 /// Room for what comes while this thread is not scheduled.
@@ -47,7 +48,9 @@ pub struct Link {
     /// Datagrams that were no packets of this sensor.
     pub ignored: u64,
     heard: Instant,
-    quiet: Duration,
+    /// It may have nothing to say for long.
+    is_rare: bool,
+    phone: IpAddr,
     next_sign: Instant,
     buffer: Vec<u8>,
 }
@@ -116,10 +119,11 @@ impl Link {
             udp,
             ignored: 0,
             heard: Instant::now(),
-            quiet: if sensor == Sensor::EyeEvents { QUIET_EVENTS } else { QUIET },
+            is_rare: sensor == Sensor::EyeEvents,
+            phone: at.ip(),
             buffer,
         };
-        link.knock(at.ip());
+        link.knock();
         let mut out = Vec::new();
         early.into_iter().for_each(|(channel, bytes)| link.packet(channel, &bytes, monotonic_ns(), &mut out));
         Ok(Some(link))
@@ -135,13 +139,16 @@ impl Link {
         }
         self.connection(out)?;
         self.pipeline.wait(monotonic_ns(), out);
-        if self.heard.elapsed() > self.quiet {
-            return Err(format!("nothing came for {} s", self.quiet.as_secs()));
+        let quiet = if self.is_rare { QUIET_EVENTS } else { QUIET };
+        if self.heard.elapsed() > quiet {
+            return Err(format!("nothing came for {} s", quiet.as_secs()));
         }
         if Instant::now() >= self.next_sign {
             self.next_sign = Instant::now() + sign_pause(&self.dialogue);
             let request = self.dialogue.request();
             self.stream.write_all(&request).map_err(|error| format!("the connection is lost: {error}"))?;
+            // A firewall may have forgotten.
+            self.knock();
         }
         Ok(())
     }
@@ -183,13 +190,22 @@ impl Link {
     ) -> std::io::Result<()> {
         let mut wait = if self.pipeline.is_holding() { LOOK_HOLDING } else { LOOK };
         while let Some(datagram) = rtp.receive(buffer, wait)? {
-            self.packet(0, buffer.get(..datagram.len).unwrap_or_default(), datagram.arrival_ns, out);
+            self.datagram(0, buffer, &datagram, out);
             wait = Duration::ZERO;
         }
         while let Some(datagram) = rtcp.receive(buffer, Duration::ZERO)? {
-            self.packet(1, buffer.get(..datagram.len).unwrap_or_default(), datagram.arrival_ns, out);
+            self.datagram(1, buffer, &datagram, out);
         }
         Ok(())
+    }
+
+    fn datagram(&mut self, channel: u8, buffer: &[u8], datagram: &Datagram, out: &mut Vec<Output>) {
+        // From somebody else it is nothing, whatever it looks like.
+        if datagram.from.ip().to_canonical() == self.phone.to_canonical() {
+            self.packet(channel, buffer.get(..datagram.len).unwrap_or_default(), datagram.arrival_ns, out);
+        } else {
+            self.ignored += 1;
+        }
     }
 
     fn connection(&mut self, out: &mut Vec<Output>) -> Result<(), String> {
@@ -203,8 +219,13 @@ impl Link {
         while let Some(item) = self.demux.next() {
             match item {
                 Item::Packet(channel, bytes) => self.packet(channel, &bytes, now_ns, out),
-                // While it plays, no answer ends anything.
-                Item::Answer(answer) => drop(self.dialogue.answer(&answer)),
+                // While it plays, no answer ends anything; that there is one, says that somebody is there.
+                Item::Answer(answer) => {
+                    drop(self.dialogue.answer(&answer));
+                    if self.is_rare {
+                        self.heard = Instant::now();
+                    }
+                }
             }
         }
         count.map(drop).map_err(|error| match error.kind() {
@@ -224,11 +245,11 @@ impl Link {
     }
 
     /// Datagrams from here to where those come from open the firewalls between.
-    fn knock(&self, ip: IpAddr) {
+    fn knock(&self) {
         if let (Some((rtp, rtcp)), Some((to_rtp, to_rtcp))) = (&self.udp, self.dialogue.server_ports) {
             for (from, port) in [(rtp, to_rtp), (rtcp, to_rtcp)] {
                 // What does not get out opens nothing, and nothing more.
-                let _ = from.socket().send_to(&[0; 8], (ip, port));
+                let _ = from.socket().send_to(&[0; 8], (self.phone, port));
             }
         }
     }

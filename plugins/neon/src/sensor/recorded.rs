@@ -67,6 +67,11 @@ impl Recorded {
                 }
                 Output::Unknown(length) => self.unknown(length)?,
                 Output::Report(ticks, unix_ns, change) => self.report(ticks, unix_ns, change)?,
+                Output::ByArrival(ticks, unix_ns) => {
+                    self.flush()?;
+                    let details = json!({"ticks": ticks, "unix_ns": unix_ns});
+                    self.stream.event("neon_placed_by_arrival", &details)?;
+                }
                 Output::Restarted => {
                     self.flush()?;
                     self.stream.report_gap(None, "the phone began to send anew")?;
