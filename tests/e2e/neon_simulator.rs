@@ -55,8 +55,9 @@ fn the_official_client_gets_what_the_truth_logs_say() {
 }
 
 #[test]
-fn the_official_client_is_told_why_a_recording_is_refused() {
-    let phone = Phone::start(["--refuse-recording", "No wearer selected", "--eyes-hz", "0"]);
+fn the_official_client_is_told_why_a_recording_is_refused_and_that_a_sensor_is_unplugged() {
+    let flags = ["--refuse-recording", "No wearer selected", "--eyes-hz", "0", "--unplug", "gaze:6:1"];
+    let phone = Phone::start(flags);
     check("neon_official", ["127.0.0.1", &phone.port, "--refused", "No wearer selected"]);
     phone.stop();
 }
