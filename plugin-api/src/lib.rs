@@ -81,6 +81,7 @@
 //! mirror.
 
 mod clock;
+mod corridor;
 mod error;
 mod host;
 mod probe;
@@ -93,6 +94,7 @@ pub mod wrap;
 pub use {schemars, serde, serde_json};
 
 pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
+pub use corridor::Corridor;
 pub use error::Error;
 pub use host::{Host, LogLevel, SourceThread, State};
 pub use probe::{ProbeSchedule, ProbeSettings, probe_until_stopped};

@@ -95,14 +95,15 @@ def one(recorder, folder, duration_s: float) -> dict:
         peer.end()
     row = {"recorder": recorder.name, "cpu_s": usage.user_s + usage.system_s, "peak_mb": usage.peak_bytes / 1e6}
     row.update(stop_s=usage.stop_s, code=usage.code)
-    row.update(judged(file, [folder / truth for truth in truths]))
+    row.update(judged(file, [folder / truth for truth in truths], recorder))
     return row
 
 
-def judged(file, truths) -> dict:
+def judged(file, truths, recorder) -> dict:
     """What of it is in the file."""
     command = [sys.executable, "-B", TOP / "tests/check/lsl.py", file, *truths]
     command += ["--partial", "--foreign", "--absent", "--offset", "0", "--also", *BAD.values()]
+    command += ["--shared-clock"] if recorder.name == "lockstep" else []
     checked = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if checked.returncode:
         return {"error": checked.stderr.strip().splitlines()[-1]}

@@ -176,6 +176,7 @@ def main():
     parser.add_argument("truths", type=Path, nargs="+")
     parser.add_argument("--partial", action="store_true")
     parser.add_argument("--foreign", action="store_true")
+    parser.add_argument("--shared-clock", action="store_true", help="of a recorder that measures one clock a machine")
     parser.add_argument("--offset", type=float, action="append", help="seconds to add to true stamps; of all truths, or of each")
     parser.add_argument("--bound", type=float, default=0.002, help="seconds")
     parser.add_argument("--unselected", nargs="*", default=[], help="names of streams that must not be there")
@@ -203,7 +204,7 @@ def main():
             continue
         expect(len(mine) == 1, f"{name} is in the file {len(mine)} times")
         # Outlets of one machine have one clock, so what one of them answers is true of all. Others ask each.
-        on_clock = lives if arguments.foreign else [life for group in groups for life in group]
+        on_clock = lives if arguments.foreign and not arguments.shared_clock else [life for group in groups for life in group]
         told.append(check_stream(streams[mine[0]], trees[mine[0]], [Life(life) for life in lives], on_clock, arguments))
         del of_lsl[mine[0]]
     left = {trees[sid].findtext("name") for sid in of_lsl}.difference(arguments.also)

@@ -5,34 +5,7 @@
 
 mod support;
 
-use nix::sys::signal::Signal;
-use support::{Process, TestDir, check, lockstep};
-
-/// A simulated phone at work.
-struct Phone {
-    process: Process,
-    port: String,
-}
-
-impl Phone {
-    fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = lockstep(["simulate", "neon", "--no-mdns", "--port", "0"]);
-        let process = Process::start(command.args(flags));
-        let port = process.wait_for_line("the phone to answer", |line| {
-            let rest = line.trim().strip_prefix("REST http://127.0.0.1:")?;
-            rest.split_once(',').map(|(port, _)| port.to_owned())
-        });
-        Self { process, port }
-    }
-
-    /// End it; what it says of itself.
-    fn stop(self) -> String {
-        self.process.signal(Signal::SIGINT);
-        let said = self.process.wait(support::PATIENCE).expect_code(0).stdout;
-        support::note(&said);
-        said
-    }
-}
+use support::{NeonPhone, TestDir, check};
 
 #[test]
 fn the_official_client_gets_what_the_truth_logs_say() {
@@ -47,7 +20,7 @@ fn the_official_client_gets_what_the_truth_logs_say() {
     for (round, layout) in layouts.iter().cycle().skip(1).take(150).enumerate() {
         flags.extend(["--layout-at".to_owned(), format!("{}:{layout}", round + 1)]);
     }
-    let phone = Phone::start(flags.iter().map(String::as_str));
+    let phone = NeonPhone::start(flags.iter().map(String::as_str));
     check("neon_official", ["127.0.0.1", &phone.port, &truth]);
     let said = phone.stop();
     assert!(said.starts_with("SIMULATED"), "{said}");
@@ -57,7 +30,7 @@ fn the_official_client_gets_what_the_truth_logs_say() {
 #[test]
 fn the_official_client_is_told_why_a_recording_is_refused_and_that_a_sensor_is_unplugged() {
     let flags = ["--refuse-recording", "No wearer selected", "--eyes-hz", "0", "--unplug", "gaze:6:1"];
-    let phone = Phone::start(flags);
+    let phone = NeonPhone::start(flags);
     check("neon_official", ["127.0.0.1", &phone.port, "--refused", "No wearer selected"]);
     phone.stop();
 }

@@ -1,12 +1,10 @@
 //! The clocks of other machines: LSL's time service, asked in bursts.
 //!
-//! `wire` is the form of questions and answers, `rounds` when to ask whom and what becomes of it, `corridor`
-//! whether two outlets have one clock; `prober` is the thread.
+//! `wire` is the form of questions and answers, `rounds` when to ask whom and what becomes of it; `prober` is
+//! the thread.
 
-mod corridor;
 mod prober;
 mod rounds;
 mod wire;
 
-pub use corridor::Corridor;
 pub use prober::{Counters, Order, Prober, Report, look};

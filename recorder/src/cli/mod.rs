@@ -11,6 +11,7 @@ mod import_labrecorder;
 mod info;
 mod lag;
 mod merge;
+mod neon;
 mod plugins;
 mod record;
 mod remote;
@@ -74,6 +75,9 @@ enum Command {
     /// List the LSL streams on the network, with the clocks of their machines
     #[command(after_help = EXIT_CODES)]
     Streams(streams::StreamsArgs),
+    /// Pupil Labs Neon: how far the clock of a phone is from this machine's
+    #[command(after_help = EXIT_CODES)]
+    Neon(neon::NeonArgs),
     /// Simulate a device, to rehearse without hardware
     #[command(after_help = EXIT_CODES)]
     Simulate(simulate::SimulateArgs),
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::ImportLabrecorder(args) => import_labrecorder::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Streams(args) => streams::run(&args),
+        Command::Neon(args) => neon::run(&args),
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),

@@ -17,7 +17,11 @@ const STEM_PREFIX: &str = "lockstep_plugin_";
 fn built_in() -> &'static [Plugin] {
     static PLUGINS: OnceLock<Vec<Plugin>> = OnceLock::new();
     PLUGINS.get_or_init(|| {
-        let tables = [lockstep_plugin_lsl::plugin_table(), lockstep_plugin_udp::plugin_table()];
+        let tables = [
+            lockstep_plugin_lsl::plugin_table(),
+            lockstep_plugin_neon::plugin_table(),
+            lockstep_plugin_udp::plugin_table(),
+        ];
         tables.into_iter().filter_map(|table| Plugin::built_in(table).ok()).collect()
     })
 }

@@ -8,6 +8,8 @@
 
 mod dir;
 mod lsl;
+#[cfg(unix)]
+mod neon;
 mod plugins;
 mod process;
 mod python;
@@ -22,6 +24,8 @@ use serde_json::Value;
 
 pub use dir::TestDir;
 pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock, with};
+#[cfg(unix)]
+pub use neon::NeonPhone;
 pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
 pub use python::{check, check_for_json, python};

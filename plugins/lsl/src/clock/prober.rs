@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use lockstep_platform::{UdpOptions, UdpReceiver, monotonic_ns, seconds};
-use lockstep_plugin_api::{Clock, Error, Exchange, Host, LogLevel, ProbeSettings, Stop};
+use lockstep_plugin_api::{Clock, Corridor, Error, Exchange, Host, LogLevel, ProbeSettings, Stop};
 
 pub use super::rounds::Counters;
 use super::rounds::{Burst, Rounds, Whose};
-use super::{Corridor, wire};
+use super::wire;
 
 /// Longest wait for an answer before looking at the orders and the stop.
 const POLL_S: f64 = 0.05;
@@ -78,7 +78,7 @@ struct Asked {
 impl Asked {
     /// Record what a burst brought; when the clock has jumped since the one before, that comes first.
     fn record(&mut self, host: Host, exchanges: &[Exchange]) -> Result<(), Error> {
-        let now = Corridor::new(exchanges);
+        let now = Corridor::new(exchanges, 0.0);
         if let Some(jump_s) = self.corridor.zip(now).and_then(|(before, now)| now.jump_s(&before)) {
             let text =
                 format!("it has jumped by {jump_s:+.3} s while its outlet went on; was its machine asleep?");
@@ -217,7 +217,7 @@ impl Prober {
                     if let (Some(Some(asked)), false) = (self.clocks.get_mut(number), exchanges.is_empty()) {
                         asked.record(host, &exchanges)?;
                     }
-                    Report::Measured { number, corridor: Corridor::new(&exchanges) }
+                    Report::Measured { number, corridor: Corridor::new(&exchanges, 0.0) }
                 }
             };
             // The reader is gone at the end only.

@@ -65,12 +65,24 @@ struct Running {
     at: SocketAddr,
     exchanges: Vec<Exchange>,
     open: u32,
+    /// A question that follows an answer is due.
+    follows: bool,
 }
 
 impl Running {
     fn is_over(&self, now_s: f64) -> bool {
-        self.sent >= self.wanted && (self.open == 0 || now_s >= self.next_s)
+        self.sent >= self.wanted && !self.follows && (self.open == 0 || now_s >= self.next_s)
     }
+}
+
+/// A question that was asked and may still be answered.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    whose: Whose,
+    asked_s: f64,
+    /// It followed an answer at once: the outlet's thread was awake, and so was the radio on the way, which makes its
+    /// round trip shorter and more equal both ways. Each question of a burst has one such.
+    is_second: bool,
 }
 
 #[derive(Debug)]
@@ -88,7 +100,7 @@ pub struct Rounds {
     settings: ProbeSettings,
     targets: BTreeMap<usize, Target>,
     running: BTreeMap<Whose, Running>,
-    open: HashMap<i32, (Whose, f64)>,
+    open: HashMap<i32, Open>,
     last_id: i32,
     first_id: i32,
     /// What was counted.
@@ -130,7 +142,7 @@ impl Rounds {
         target.members = members;
         if target.members.get(target.current).copied() != asked {
             self.running.remove(&Whose::Clock(number));
-            self.open.retain(|_, (of, _)| *of != Whose::Clock(number));
+            self.open.retain(|_, open| open.whose != Whose::Clock(number));
         }
     }
 
@@ -175,9 +187,19 @@ impl Rounds {
         now_s: f64,
     ) {
         // One that was running is given up, and its answers are late; what it brought is kept.
-        self.open.retain(|_, (of, _)| *of != whose);
+        self.open.retain(|_, open| open.whose != whose);
         let exchanges = self.running.remove(&whose).map(|r| r.exchanges).unwrap_or_default();
-        let running = Running { next_s: now_s, sent: 0, wanted, gap_s, answer_s, at, exchanges, open: 0 };
+        let running = Running {
+            next_s: now_s,
+            sent: 0,
+            wanted,
+            gap_s,
+            answer_s,
+            at,
+            exchanges,
+            open: 0,
+            follows: false,
+        };
         self.running.insert(whose, running);
     }
 
@@ -190,7 +212,7 @@ impl Rounds {
                 !t.members.is_empty() && !self.running.contains_key(&Whose::Clock(**number))
             })
             .map(|(_, t)| t.begun_s + t.schedule.next_burst_s());
-        let running = self.running.values().map(|r| r.next_s);
+        let running = self.running.values().map(|r| if r.follows { 0.0 } else { r.next_s });
         bursts.chain(running).fold(f64::INFINITY, f64::min)
     }
 
@@ -199,9 +221,13 @@ impl Rounds {
     pub fn next_question(&mut self, now_s: f64) -> Option<(i32, SocketAddr)> {
         self.begin_due(now_s);
         let (&whose, running) =
-            self.running.iter_mut().find(|(_, r)| r.sent < r.wanted && r.next_s <= now_s)?;
-        running.sent += 1;
+            self.running.iter_mut().find(|(_, r)| r.follows || (r.sent < r.wanted && r.next_s <= now_s))?;
         running.open += 1;
+        let at = running.at;
+        if std::mem::take(&mut running.follows) {
+            return Some((self.ask(whose, now_s, true), at));
+        }
+        running.sent += 1;
         let gap_s = match (running.gap_s, whose) {
             (Some(gap_s), _) => gap_s,
             (None, Whose::Clock(number)) => {
@@ -210,11 +236,15 @@ impl Rounds {
             (None, Whose::Look(_)) => LOOK.1,
         };
         running.next_s = if running.sent < running.wanted { now_s + gap_s } else { now_s + running.answer_s };
-        let at = running.at;
+        Some((self.ask(whose, now_s, false), at))
+    }
+
+    /// The number of a new question.
+    fn ask(&mut self, whose: Whose, asked_s: f64, is_second: bool) -> i32 {
         self.last_id = if self.last_id == i32::MAX { self.first_id } else { self.last_id + 1 };
-        self.open.insert(self.last_id, (whose, now_s));
+        self.open.insert(self.last_id, Open { whose, asked_s, is_second });
         self.counters.asked += 1;
-        Some((self.last_id, at))
+        self.last_id
     }
 
     fn begin_due(&mut self, now_s: f64) {
@@ -240,15 +270,15 @@ impl Rounds {
 
     /// The question `id` left at `t0_s`.
     pub fn asked_at(&mut self, id: i32, t0_s: f64) {
-        if let Some((_, at_s)) = self.open.get_mut(&id) {
-            *at_s = t0_s;
+        if let Some(open) = self.open.get_mut(&id) {
+            open.asked_s = t0_s;
         }
     }
 
     /// The question `id` could not be sent.
     pub fn not_sent(&mut self, id: i32) {
-        if let Some((whose, _)) = self.open.remove(&id)
-            && let Some(running) = self.running.get_mut(&whose)
+        if let Some(open) = self.open.remove(&id)
+            && let Some(running) = self.running.get_mut(&open.whose)
         {
             running.open -= 1;
         }
@@ -257,7 +287,7 @@ impl Rounds {
 
     /// An answer arrived from `from` at `t3_s`.
     pub fn answer(&mut self, answer: Answer, from: SocketAddr, t3_s: f64) {
-        let Some(&(whose, t0_s)) = self.open.get(&answer.id) else {
+        let Some(&Open { whose, asked_s: t0_s, is_second }) = self.open.get(&answer.id) else {
             let asked = answer.id > self.last_id.saturating_sub(REMEMBERED).max(self.first_id);
             if asked && answer.id <= self.last_id {
                 self.counters.late += 1;
@@ -273,6 +303,8 @@ impl Rounds {
         }
         self.open.remove(&answer.id);
         running.open -= 1;
+        // A look is to be quick.
+        running.follows |= !is_second && matches!(whose, Whose::Clock(_));
         if t3_s - t0_s > running.answer_s {
             self.counters.late += 1;
             return;
@@ -295,7 +327,7 @@ impl Rounds {
         let mut bursts = Vec::new();
         for whose in over {
             let Some(running) = self.running.remove(&whose) else { continue };
-            self.open.retain(|_, (of, _)| *of != whose);
+            self.open.retain(|_, open| open.whose != whose);
             if let (Whose::Clock(number), true) = (whose, running.exchanges.is_empty())
                 && let Some(target) = self.targets.get_mut(&number)
             {

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use crossbeam_channel::Sender;
-use lockstep_plugin_api::{Clock, ClockInfo, Domain, Error, Exchange, Host};
+use lockstep_plugin_api::{Clock, ClockInfo, Corridor, Domain, Error, Exchange, Host};
 
-use crate::clock::{Corridor, Order};
+use crate::clock::Order;
 use crate::found::Found;
 
 /// A clock of the recording.
@@ -53,7 +53,7 @@ impl Clocks {
     /// # Errors
     /// Those of the recorder.
     pub fn of(&mut self, outlet: &Found, looked: &[Exchange]) -> Result<usize, Error> {
-        let corridor = Corridor::new(looked);
+        let corridor = Corridor::new(looked, 0.0);
         let ip = outlet.time_service.or(outlet.data).map(|at| at.ip());
         let fits = |c: &SharedClock| {
             let one = corridor.zip(c.corridor);
@@ -80,7 +80,7 @@ impl Clocks {
     /// # Errors
     /// Those of the recorder.
     pub fn measured(&mut self, number: usize, exchanges: &[Exchange]) -> Result<(), Error> {
-        if let (Some(shared), Some(corridor)) = (self.all.get_mut(number), Corridor::new(exchanges)) {
+        if let (Some(shared), Some(corridor)) = (self.all.get_mut(number), Corridor::new(exchanges, 0.0)) {
             // Looks at several outlets of one machine go on at once, and so may a burst: the exchanges of one
             // clock are recorded in their order, and a second look at the same time tells nothing new.
             if shared.members.is_empty() && shared.corridor.is_none() {

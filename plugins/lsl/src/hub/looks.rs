@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use lockstep_plugin_api::{Error, Exchange, LogLevel};
+use lockstep_plugin_api::{Corridor, Error, Exchange, LogLevel};
 
 use super::Hub;
 use super::slot::{self, Look};
-use crate::clock::{Corridor, Report};
+use crate::clock::Report;
 use crate::describe;
 use crate::recorded::Recorded;
 
@@ -57,7 +57,7 @@ impl Hub {
     /// A stream has another outlet: is its clock still the one it was?
     fn compare_clock(&mut self, number: usize, clock: usize, looked: &[Exchange]) -> Result<(), Error> {
         let Some(entry) = self.registry.entries.get(number) else { return Ok(()) };
-        let (now, before) = (Corridor::new(looked), self.clocks.get(clock).and_then(|c| c.corridor));
+        let (now, before) = (Corridor::new(looked, 0.0), self.clocks.get(clock).and_then(|c| c.corridor));
         let shift = match (before, now) {
             (Some(before), Some(now)) if before.agrees(&now) => return self.clocks.measured(clock, looked),
             (None, None) => return Ok(()),

@@ -42,8 +42,11 @@ fn a_clock_is_measured_densely_at_first_and_then_at_the_interval() {
     let done = run(&mut rounds, 1000.0, 1021.0, |_| true);
     let begun: Vec<f64> = done.iter().map(|(_, b)| (b.exchanges[0].t0_s - 1000.0).round()).collect();
     assert_eq!(begun, [0.0, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0]);
-    assert!(done.iter().all(|(_, b)| b.whose == Whose::Clock(3) && b.exchanges.len() == 4));
-    assert_eq!((rounds.counters.asked, rounds.counters.answered), (28, 28));
+    assert!(done.iter().all(|(_, b)| b.whose == Whose::Clock(3) && b.exchanges.len() == 2 * 4));
+    // Each question is followed by another as soon as it is answered.
+    let left_s: Vec<f64> = done[0].1.exchanges.iter().map(|e| e.t0_s).collect();
+    assert!(left_s.chunks(2).all(|pair| pair[1] - pair[0] < 0.004), "{left_s:?}");
+    assert_eq!((rounds.counters.asked, rounds.counters.answered), (56, 56));
 }
 
 #[test]
@@ -65,10 +68,10 @@ fn one_that_does_not_answer_brings_nothing_and_the_next_of_its_clock_is_asked() 
     rounds.measure(0, vec![at(1), at(2)], 0.0);
     let done = run(&mut rounds, 0.0, 5.0, |to| to == at(2));
     let exchanges: Vec<usize> = done.iter().map(|(_, b)| b.exchanges.len()).collect();
-    assert_eq!(exchanges, [0, 4, 4]);
+    assert_eq!(exchanges, [0, 8, 8]);
     // The one that answers is kept when another leaves or joins.
     rounds.measure(0, vec![at(3), at(2)], 5.0);
-    assert!(run(&mut rounds, 5.0, 11.0, |to| to == at(2)).iter().all(|(_, b)| b.exchanges.len() == 4));
+    assert!(run(&mut rounds, 5.0, 11.0, |to| to == at(2)).iter().all(|(_, b)| b.exchanges.len() == 8));
 }
 
 #[test]
@@ -110,6 +113,6 @@ fn the_last_burst_is_over_soon() {
     rounds.last(3.0);
     let done = run(&mut rounds, 3.0, 4.0, |to| to == at(1));
     let exchanges: Vec<usize> = done.iter().map(|(_, b)| b.exchanges.len()).collect();
-    assert_eq!(exchanges, [4, 0]);
+    assert_eq!(exchanges, [8, 0]);
     assert!(done.iter().all(|(at_s, _)| *at_s < 3.1) && !rounds.is_busy());
 }

@@ -1,6 +1,6 @@
-//! Whether two outlets read one clock, and whether one clock is still what it was.
+//! Whether two devices read one clock, and whether one clock is still what it was.
 
-use lockstep_plugin_api::Exchange;
+use crate::clock::Exchange;
 
 /// How much two clocks may drift apart, in seconds a second.
 const DRIFT: f64 = 200e-6;
@@ -22,9 +22,10 @@ pub struct Corridor {
 }
 
 impl Corridor {
-    /// By exchanges of one burst; `None` without any.
-    pub fn new(burst: &[Exchange]) -> Option<Self> {
-        let lowest_s = burst.iter().map(|e| e.t0_s - e.t1_s).max_by(f64::total_cmp)?;
+    /// By exchanges of one burst with a clock that floors its readings to steps of `resolution_s` seconds (0: to none
+    /// that matter); `None` without any.
+    pub fn new(burst: &[Exchange], resolution_s: f64) -> Option<Self> {
+        let lowest_s = burst.iter().map(|e| e.t0_s - e.t1_s - resolution_s).max_by(f64::total_cmp)?;
         let highest_s = burst.iter().map(|e| e.t3_s - e.t2_s).min_by(f64::total_cmp)?;
         let at_s = burst.iter().map(|e| e.t3_s).max_by(f64::total_cmp)?;
         Some(Self { lowest_s, highest_s, at_s })
@@ -68,7 +69,7 @@ mod tests {
             let t1_s = at_s - offset_s + out_s;
             Exchange { t0_s: at_s, t1_s, t2_s: t1_s, t3_s: at_s + out_s + back_s }
         };
-        Corridor::new(&[exchange(1e-4, 9e-3), exchange(9e-3, 1e-4)]).expect("exchanges")
+        Corridor::new(&[exchange(1e-4, 9e-3), exchange(9e-3, 1e-4)], 0.0).expect("exchanges")
     }
 
     #[test]
@@ -79,7 +80,18 @@ mod tests {
         assert!(then.agrees(&corridor(5.0 + 0.01, 200.0)), "100 ppm");
         assert!(!then.agrees(&corridor(5.001, 100.0)));
         assert!(!then.agrees(&corridor(100_005.0, 105.0)));
-        assert_eq!(Corridor::new(&[]), None);
+        assert_eq!(Corridor::new(&[], 0.0), None);
+    }
+
+    #[test]
+    fn a_reading_that_is_floored_may_be_of_any_time_in_its_step() {
+        let exchange =
+            |t0_s: f64, device_s: f64| Exchange { t0_s, t1_s: device_s, t2_s: device_s, t3_s: t0_s + 1e-4 };
+        // The clock is 5 s behind, and is read in whole milliseconds.
+        let burst = [exchange(100.0001, 95.0), exchange(100.0019, 95.001)];
+        let floored = Corridor::new(&burst, 1e-3).expect("exchanges");
+        assert!(floored.is_possible() && (floored.middle_s() - 5.0).abs() < 3e-4, "{floored:?}");
+        assert!(!Corridor::new(&burst, 0.0).expect("exchanges").is_possible());
     }
     #[test]
     fn a_clock_that_stood_still_has_jumped_and_one_that_is_slewed_has_not() {

@@ -1,0 +1,41 @@
+//! Lockstep source plugin: Pupil Labs Neon.
+//!
+//! One source is one phone. The thread `neon` finds it, reads its status and keeps listening to it; each sensor has a
+//! thread of its own (`neon-gaze`, `neon-imu`, `neon-eye_events`), for each has a connection of its own; `neon-clock`
+//! asks the phone for its time.
+//!
+//! What the phone sends is judged in rooms without sockets: `phone` (status), `rtsp` (sessions), `rtp` (packets, their
+//! order, their time), `payload` (samples), `pipeline` (all of it in a row), `echo` (exchanges).
+#![deny(unsafe_code)]
+
+mod clock;
+mod echo;
+mod find;
+mod instant;
+mod official;
+mod offset;
+mod options;
+mod payload;
+mod phone;
+mod pipeline;
+mod rtp;
+mod rtsp;
+mod sensor;
+mod source;
+mod status;
+mod streams;
+
+pub use entry::plugin_table;
+pub use instant::Instant;
+pub use official::{Official, Statistics};
+pub use offset::Phone;
+pub use source::NeonSource;
+
+/// The exported entry. The attribute `no_mangle` counts as unsafe because two libraries that
+/// export one name clash; this name is the plugin's own.
+#[allow(unsafe_code)]
+mod entry {
+    use crate::NeonSource;
+
+    lockstep_plugin_api::export_source!(NeonSource, lks_plugin_entry_neon);
+}

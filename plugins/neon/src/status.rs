@@ -1,0 +1,92 @@
+//! The phone's status: asked for once, and then listened to.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tungstenite::{Message, WebSocket};
+
+/// Longest wait for a connection, and for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for a message before it is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// A phone that says nothing for so long is asked whether it is there.
+const ASK: Duration = Duration::from_secs(3);
+/// And is gone when it does not answer by then.
+const GONE: Duration = Duration::from_secs(8);
+/// Longest answer.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What the phone at `at` says of itself, as text.
+///
+/// # Errors
+/// It cannot be reached or refuses, in words.
+pub fn ask(at: SocketAddr) -> Result<String, String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let mut answer =
+        agent.get(format!("http://{at}/api/status")).call().map_err(|error| error.to_string())?;
+    let text = answer.body_mut().with_config().limit(MAX_BYTES).read_to_string();
+    text.map_err(|error| error.to_string())
+}
+
+/// A connection on which the phone tells what changes.
+#[derive(Debug)]
+pub struct Listener {
+    socket: WebSocket<TcpStream>,
+    heard: Instant,
+    asked: Instant,
+}
+
+impl Listener {
+    /// Connect.
+    ///
+    /// # Errors
+    /// It cannot be reached or refuses, in words.
+    pub fn open(at: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect_timeout(&at, PATIENCE).map_err(|error| error.to_string())?;
+        let set =
+            |timeout| stream.set_read_timeout(Some(timeout)).and(stream.set_write_timeout(Some(PATIENCE)));
+        set(PATIENCE).map_err(|error| error.to_string())?;
+        let (socket, _) = tungstenite::client(format!("ws://{at}/api/status"), stream)
+            .map_err(|error| error.to_string())?;
+        socket.get_ref().set_read_timeout(Some(LOOK)).map_err(|error| error.to_string())?;
+        Ok(Self { socket, heard: Instant::now(), asked: Instant::now() })
+    }
+
+    /// The next message, waited for for a moment.
+    ///
+    /// # Errors
+    /// The connection has ended, in words.
+    pub fn next(&mut self) -> Result<Option<Value>, String> {
+        match self.socket.read() {
+            Ok(message) => {
+                self.heard = Instant::now();
+                // What is no JSON is nothing to us.
+                let text = match message {
+                    Message::Text(text) => serde_json::from_str(text.as_str()).ok(),
+                    _ => None,
+                };
+                Ok(text)
+            }
+            Err(tungstenite::Error::Io(e))
+                if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                let silent = self.heard.elapsed();
+                if silent > GONE {
+                    return Err("it says nothing any more".to_owned());
+                }
+                if silent > ASK && self.asked.elapsed() > ASK {
+                    self.asked = Instant::now();
+                    self.socket.send(Message::Ping(Vec::new().into())).map_err(|error| error.to_string())?;
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
