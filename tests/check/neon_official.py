@@ -1,7 +1,8 @@
 """neon_official.py HOST PORT TRUTH: the maker's own client runs unchanged against a simulated phone,
 and all that it gets is what the truth logs say.
 
-neon_official.py HOST PORT --refused REASON: the phone refuses to record, and why.
+neon_official.py HOST PORT --refused REASON: the phone refuses to record, and why; and gaze is unplugged
+for a while.
 
 The phone changes its gaze layout each second and has a clock without drift and steps.
 """
@@ -349,11 +350,22 @@ def main(host, port, folder):
 
 
 async def check_refusal(host, port, reason):
-    """A recording is refused with the reason."""
+    """A recording is refused with the reason, and the socket tells of the sensor that comes and goes."""
     async with Device(host, port) as device:
         await refused(device.recording_start(), "500", reason)
         status = await device.get_status()
         expect(status.recording is None, f"{status.recording}")
+        told = await collect(gaze_connected(device), lambda told: told[-2:] == [False, True])
+        expect(told[-2:] == [False, True], f"gaze connected: {told}")
+        print(f"refused for {reason}; gaze connected: {told}")
+
+
+async def gaze_connected(device):
+    """Whether the gaze sensor is there, each time that the socket tells."""
+    async with contextlib.aclosing(device.status_updates()) as updates:
+        async for update in updates:
+            if getattr(update, "sensor", None) == "gaze":
+                yield update.connected
 
 
 # What it says of its own ends.

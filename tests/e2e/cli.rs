@@ -13,7 +13,7 @@ use support::{
     stream,
 };
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["record"],
     &["validate"],
@@ -21,6 +21,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["plugins"],
     &["simulate"],
     &["simulate", "udp"],
+    &["simulate", "neon"],
     &["info"],
     &["demo"],
     &["completions"],

@@ -13,11 +13,9 @@ fn the_official_client_gets_what_the_truth_logs_say() {
     let truth = dir.join("truth").display().to_string();
     let layouts =
         ["binocular", "dual-monocular", "binocular-monocular", "eye-state", "eye-state-lids", "full"];
-    let mut flags: Vec<String> =
-        "--clock-offset-s 1234.567 --skew-ppm 40 --eyes-hz 100 --eye-events-hz 3 --seed 5 --report-interval-s 1"
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
+    let flags = "--clock-offset-s 1234.567 --skew-ppm 40 --eyes-hz 100 --eye-events-hz 3 --seed 5 \
+                 --report-interval-s 1 --not-worn 4:2";
+    let mut flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
     flags.extend(["--truth".to_owned(), truth.clone()]);
     for (round, layout) in layouts.iter().cycle().skip(1).take(150).enumerate() {
         flags.extend(["--layout-at".to_owned(), format!("{}:{layout}", round + 1)]);
@@ -30,8 +28,9 @@ fn the_official_client_gets_what_the_truth_logs_say() {
 }
 
 #[test]
-fn the_official_client_is_told_why_a_recording_is_refused() {
-    let phone = NeonPhone::start(["--refuse-recording", "No wearer selected", "--eyes-hz", "0"]);
+fn the_official_client_is_told_why_a_recording_is_refused_and_that_a_sensor_is_unplugged() {
+    let flags = ["--refuse-recording", "No wearer selected", "--eyes-hz", "0", "--unplug", "gaze:6:1"];
+    let phone = NeonPhone::start(flags);
     check("neon_official", ["127.0.0.1", &phone.port, "--refused", "No wearer selected"]);
     phone.stop();
 }

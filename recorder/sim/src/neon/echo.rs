@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use crate::host::now_s;
 
-use super::http::Ways;
 use super::shared::{Shared, count};
 use super::truth::Exchange;
+use super::ways::Ways;
 
 /// Between the two parts of a reply that comes in two.
 const SPLIT_PAUSE: Duration = Duration::from_millis(20);

@@ -1,20 +1,15 @@
 //! REST, and the door to the status socket.
 
 use std::io;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
-
-use crate::host::now_s;
-use crate::rng::derive_seed;
 
 use super::layout::Sensor;
 use super::message::{Inbox, Input, Request};
 use super::shared::{Shared, count};
-use super::tcp::TcpPath;
+use super::ways::Ways;
 use super::{socket, status};
 
 /// An answer.
@@ -98,42 +93,6 @@ async fn answer_all(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
         if close {
             return Ok(());
         }
-    }
-}
-
-/// The two directions of the simulated network for one connection.
-#[derive(Debug)]
-pub(super) struct Ways {
-    down: TcpPath,
-    up: TcpPath,
-}
-
-impl Ways {
-    /// Those of one more connection.
-    pub(super) fn new(shared: &Shared) -> Self {
-        let config = &shared.config;
-        let seed = config.seed.wrapping_add(shared.next_connection());
-        Self {
-            down: TcpPath::new(config.downlink, derive_seed(seed, "neon/down")),
-            up: TcpPath::new(config.uplink, derive_seed(seed, "neon/up")),
-        }
-    }
-
-    /// Waits until what is here now has come to the phone.
-    pub(super) async fn there(&mut self) {
-        wait(&mut self.down).await;
-    }
-
-    /// Waits until what the phone sends now has come here.
-    pub(super) async fn back(&mut self) {
-        wait(&mut self.up).await;
-    }
-}
-
-async fn wait(path: &mut TcpPath) {
-    let delay_s = path.delay_s(now_s());
-    if delay_s > 0.0 {
-        sleep(Duration::from_secs_f64(delay_s)).await;
     }
 }
 

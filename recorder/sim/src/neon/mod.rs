@@ -15,7 +15,7 @@
 //! | `message` | requests of HTTP and RTSP |
 //! | `pump`, `player`, `tcp` | a sensor at work, and a client that plays it through the simulated network |
 //! | `http`, `status`, `socket`, `rtsp`, `echo`, `mdns` | what is answered |
-//! | `shared`, `listen`, `switchboard` | what they share, who may come, and when the phone is away |
+//! | `shared`, `listen`, `switchboard`, `ways` | what they share, who may come, when the phone is away, how long answers take |
 
 mod config;
 mod echo;
@@ -41,6 +41,7 @@ mod switchboard;
 mod tcp;
 mod time;
 mod truth;
+mod ways;
 
 #[cfg(test)]
 mod tests;

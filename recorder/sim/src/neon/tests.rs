@@ -59,11 +59,14 @@ impl Phone {
 struct Rtsp {
     stream: TcpStream,
     bytes: Vec<u8>,
+    /// The reply to the last SETUP.
+    set_up: String,
 }
 
 impl Rtsp {
     async fn connect(address: SocketAddr) -> Self {
-        Self { stream: TcpStream::connect(address).await.expect("connected"), bytes: Vec::new() }
+        let stream = TcpStream::connect(address).await.expect("connected");
+        Self { stream, bytes: Vec::new(), set_up: String::new() }
     }
 
     /// Ask, and get the reply's code and text. No frames may come before it.
@@ -103,6 +106,7 @@ impl Rtsp {
         let base = base.expect("a base").to_owned();
         let (code, set_up) = self.ask("SETUP", &base, &format!("Transport: {transport}\r\n")).await;
         assert!(code == 200 && set_up.contains("Session: "), "{set_up}");
+        self.set_up = set_up;
         self.ask("PLAY", &base, "Session: 1\r\n").await.0
     }
 
@@ -213,6 +217,7 @@ async fn interleaved_frames_keep_their_channels_and_their_garbage() {
     .await;
     let mut client = Rtsp::connect(phone.addresses.rtsp).await;
     assert_eq!(client.play("imu", "RTP/AVP/TCP;unicast;interleaved=6-7").await, 200);
+    assert!(client.set_up.contains("RTP/AVP/TCP") && !client.set_up.contains("interleaved"));
     for _ in 0..4 {
         let (channel, packet) = client.frame().await;
         assert_eq!((channel, packet[1] & 0x7f), (6, 100));
@@ -262,6 +267,7 @@ async fn the_time_echo_floors_its_clock_and_does_wrong_when_told() {
     let phone = Phone::start(|config| {
         config.clock.offset_s = 1234.5;
         config.echo.wrong_every = Some(3);
+        config.echo.split_every = Some(5);
         config.truth = Some(folder.path().to_owned());
     })
     .await;
@@ -275,7 +281,15 @@ async fn the_time_echo_floors_its_clock_and_does_wrong_when_told() {
         replies.push((word(0), word(8)));
     }
     assert_eq!(replies.iter().map(|reply| reply.0).collect::<Vec<_>>(), [10, 11, 13, 13]);
-    assert_eq!(phone.stop().await.echoes, 4);
+    stream.write_all(&[0; 8]).await.expect("asked");
+    let mut reply = [0; 16];
+    let half = timeout(PATIENCE, stream.read(&mut reply)).await.expect("in time").expect("answered");
+    assert_eq!(half, 8, "it comes in two parts");
+    timeout(PATIENCE, stream.read_exact(&mut reply[half..])).await.expect("in time").expect("the rest");
+    // The last one is counted when all of it is sent.
+    stream.write_all(&[0; 8]).await.expect("asked");
+    timeout(PATIENCE, stream.read_exact(&mut reply)).await.expect("in time").expect("answered");
+    assert!(phone.stop().await.echoes >= 5);
     let rows = rows(folder.path(), "exchanges.csv");
     let (_, utc_ns) = lockstep_platform::monotonic_and_utc_ns();
     for (row, (_, device_ms)) in rows.iter().zip(&replies) {
@@ -291,6 +305,7 @@ async fn an_outage_resets_everything_and_then_it_is_back() {
     let phone = Phone::start(|config| config.outages = vec![Span { at_s: 0.7, for_s: 0.6 }]).await;
     let mut playing = Rtsp::connect(phone.addresses.rtsp).await;
     assert_eq!(playing.play("gaze", "RTP/AVP/TCP;unicast;interleaved=0-1").await, 200);
+    assert!(playing.set_up.contains(";interleaved=0-1;"), "{}", playing.set_up);
     let mut idle = TcpStream::connect(phone.addresses.http).await.expect("connected");
     let mut nothing = [0; 1];
     let read = timeout(PATIENCE, idle.read(&mut nothing)).await.expect("in time");

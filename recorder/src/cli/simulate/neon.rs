@@ -283,7 +283,7 @@ async fn simulate(config: NeonConfig) -> anyhow::Result<NeonReport> {
     Ok(report?)
 }
 
-/// Says what is simulated, once it answers. The second line has all addresses, the last one ends it.
+/// Says what is simulated, once it answers. The second line has all addresses.
 fn write_banner(out: &mut impl Write, config: &NeonConfig, addresses: Addresses) -> io::Result<()> {
     writeln!(out, "SIMULATED Neon glasses, no device involved:")?;
     write!(out, "  REST http://{}, RTSP {}", addresses.http, addresses.rtsp)?;
@@ -311,7 +311,12 @@ fn write_banner(out: &mut impl Write, config: &NeonConfig, addresses: Addresses)
     if let Some(truth) = &config.truth {
         write!(out, ", truth in {}", truth.display())?;
     }
-    writeln!(out, "\n  the phone of the configuration or of a client: {}", addresses.http)?;
+    let port = addresses.http.port();
+    if config.host.is_unspecified() {
+        writeln!(out, "\n  clients connect to 127.0.0.1:{port}, from other machines to this one's address")?;
+    } else {
+        writeln!(out, "\n  clients connect to {}", addresses.http)?;
+    }
     out.flush()
 }
 
