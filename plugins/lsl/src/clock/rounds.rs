@@ -310,8 +310,7 @@ impl Rounds {
         }
         self.open.remove(&answer.id);
         running.open -= 1;
-        // A look is to be quick.
-        running.follows |= !is_second && matches!(whose, Whose::Clock(_));
+        running.follows |= !is_second;
         if t3_s - t0_s > running.answer_s {
             self.counters.late += 1;
             return;

@@ -79,7 +79,7 @@ fn a_look_is_quick_and_ends_when_nobody_answers() {
     let mut rounds = Rounds::new(SETTINGS, 7);
     rounds.look(9, at(1), 0.0);
     let done = run(&mut rounds, 0.0, 1.0, |_| true);
-    assert_eq!((done.len(), done[0].1.exchanges.len()), (1, 8));
+    assert_eq!((done.len(), done[0].1.exchanges.len()), (1, 16));
     assert!(done[0].0 < 0.04, "{}", done[0].0);
     rounds.look(10, at(1), 1.0);
     let done = run(&mut rounds, 1.0, 2.0, |_| false);
