@@ -90,6 +90,7 @@ mod stop;
 mod stream;
 pub mod sys;
 pub mod wrap;
+mod xml;
 
 pub use {schemars, serde, serde_json};
 
@@ -105,3 +106,4 @@ pub use stop::Stop;
 pub use stream::{
     Channel, Format, Pushed, RawStream, Sample, Stream, StreamBuilder, Synchronization, TextStream,
 };
+pub use xml::xml_text;

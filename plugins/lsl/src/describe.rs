@@ -1,5 +1,7 @@
 //! The description of a stream, as its outlet gives it when asked (`LSL:fullinfo`).
 
+use lockstep_plugin_api::xml_text;
+
 use crate::found::Found;
 use crate::net;
 
@@ -65,14 +67,10 @@ pub fn announced(found: &Found) -> Description {
         ("v6service_port", port(found.time_service, true)),
     ];
     for (name, text) in elements {
-        inside.push_str(&format!("<{name}>{}</{name}>", escape(&text)));
+        inside.push_str(&format!("<{name}>{}</{name}>", xml_text(&text)));
     }
     inside.push_str("<desc></desc>");
     Description { inside, changed: Some("only what the stream announces is known of it") }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The name of a format, as LSL and XDF write it.

@@ -169,7 +169,7 @@ impl Pipeline {
                 }
                 Next::Packet(packet, arrival_ns) => {
                     self.ssrc = Some(packet.ssrc);
-                    let ticks = self.reports.unwrap(packet.timestamp);
+                    let ticks = self.reports.extended(packet.timestamp);
                     let placed = self.sensor == Sensor::Imu || self.reports.offset_ns().is_some();
                     if placed {
                         self.place(ticks, &packet, out);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lockstep_platform::seconds;
 use lockstep_plugin_api::{
     Clock, ClockInfo, Domain, Error, Host, LogLevel, Source, SourceThread, Stamp, State, Stop, TextStream,
 };
@@ -15,7 +16,6 @@ use crate::clock::{self, RESOLUTION_S, Whereabouts};
 use crate::echo::Echo;
 use crate::find;
 use crate::options::Options;
-use crate::payload::eye_event::seconds;
 use crate::phone::{News, PhoneStatus, Sensor, Status};
 use crate::sensor::Task;
 use crate::status::{self, Listener};

@@ -1,7 +1,7 @@
 //! What the streams are called and what their headers say: as the maker's own tools do, so that what reads theirs
 //! finds ours.
 
-use lockstep_plugin_api::{Channel, Clock, Error, Format, Host, RawStream, TextStream};
+use lockstep_plugin_api::{Channel, Clock, Error, Format, Host, RawStream, TextStream, xml_text};
 
 use crate::payload::{eye_event, gaze, imu};
 use crate::phone::{HardwareStatus, PhoneStatus, Sensor};
@@ -25,7 +25,7 @@ impl Device {
         } else {
             &hardware.module_serial
         };
-        let element = |name: &str, text: &str| format!("<{name}>{}</{name}>", escape(text));
+        let element = |name: &str, text: &str| format!("<{name}>{}</{name}>", xml_text(text));
         let acquisition = [
             element("manufacturer", "Pupil Labs"),
             element("model", hardware.model()),
@@ -124,10 +124,6 @@ pub fn add_events(host: Host, device: &Device, clock: &Clock) -> Result<TextStre
         .desc_xml(device.acquisition.clone())
         .may_be_silent(true)
         .add()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

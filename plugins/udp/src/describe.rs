@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lockstep_plugin_api::xml_text;
+
 use crate::layout::{PayloadPlan, Plan};
 use crate::options::ExchangeKind;
 
@@ -43,23 +45,7 @@ pub fn desc_xml(plan: &Plan) -> String {
 
 fn element(xml: &mut String, name: &str, text: &str) {
     // Writing into a String cannot fail.
-    let _ = write!(xml, "<{name}>{}</{name}>", escaped(text));
-}
-
-/// Text as XML 1.0 can hold it; characters that it cannot become U+FFFD.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            '\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
-            _ => out.push(c),
-        }
-    }
-    out
+    let _ = write!(xml, "<{name}>{}</{name}>", xml_text(text));
 }
 
 #[cfg(test)]

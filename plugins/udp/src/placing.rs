@@ -79,7 +79,7 @@ impl Placing {
     /// The last sample of a datagram when it arrived, those before it spaced by the rate. Stamps of
     /// one stream may not go back, so where that would lead behind the last stamp, it stays there.
     fn by_arrival(&mut self, batch: &Batch, arrival_ns: i64, stamps_s: &mut Vec<f64>) {
-        let arrival_s = crate::stamp::seconds(arrival_ns, 1_000_000_000);
+        let arrival_s = lockstep_platform::seconds(arrival_ns);
         let (_, after) = batch.elsewhere;
         for index in 0..batch.samples {
             let behind = after + batch.samples - 1 - index;

@@ -4,6 +4,7 @@
 //! alike for both. Each of the two threads has a [`JumpWatch`] of its own: what it compares must
 //! come from one place, because a device may well send samples later than it answers.
 
+use lockstep_platform::ticks_as_seconds;
 use lockstep_plugin_api::wrap;
 
 /// Nanoseconds in a second.
@@ -16,22 +17,6 @@ pub enum RawStamp {
     Ticks(i64),
     /// A number with a fraction, in the same unit.
     Fraction(f64),
-}
-
-/// `ticks / ticks_per_s`, correctly rounded: what Python's division of the two integers gives.
-pub fn seconds(ticks: i64, ticks_per_s: u64) -> f64 {
-    const EXACT: u64 = 1 << 53;
-    if ticks.unsigned_abs() <= EXACT {
-        // Both operands are exact, so IEEE 754 rounds the quotient once.
-        return ticks as f64 / ticks_per_s as f64;
-    }
-    // 64 more bits of quotient than of ticks, with whatever remains in the last of them: that last
-    // bit lies far below the 53 that are kept, so it breaks ties as the full quotient would.
-    let scaled = u128::from(ticks.unsigned_abs()) << 64;
-    let divisor = u128::from(ticks_per_s.max(1));
-    let quotient = (scaled / divisor) | u128::from(scaled % divisor != 0);
-    let magnitude = quotient as f64 / (1_u128 << 64) as f64; // by a power of two: exact
-    if ticks < 0 { -magnitude } else { magnitude }
 }
 
 /// The time line of a device's clock.
@@ -77,7 +62,7 @@ impl Timeline {
     pub fn place_s(&mut self, stamp: RawStamp, arrival_ns: i64) -> f64 {
         match stamp {
             RawStamp::Fraction(value) => value / self.ticks_per_s as f64,
-            RawStamp::Ticks(reading) => seconds(self.place(reading, arrival_ns), self.ticks_per_s),
+            RawStamp::Ticks(reading) => ticks_as_seconds(self.place(reading, arrival_ns), self.ticks_per_s),
         }
     }
 

@@ -82,13 +82,7 @@ pub fn monotonic_ns() -> i64 {
 
 /// Seconds of the monotonic clock.
 pub fn monotonic_s() -> f64 {
-    seconds(monotonic_ns())
-}
-
-/// Nanoseconds as seconds, rounded once.
-pub fn seconds(ns: i64) -> f64 {
-    // Exact for |ns| < 2^53 (104 days of uptime); one rounding of 1 ns or less above.
-    ns as f64 / 1e9
+    crate::seconds(monotonic_ns())
 }
 
 #[cfg(test)]
@@ -125,10 +119,5 @@ mod tests {
         // Interrupted each time: the third is the narrowest of four.
         let busy = [0, 50_000, 100_000, 160_000, 200_000, 230_000, 300_000, 340_000];
         assert_eq!(pair(&busy), ((215_000, 102), 8));
-    }
-
-    #[test]
-    fn seconds_are_rounded_once() {
-        assert_eq!(seconds(1_234_567_890_123_456), 1_234_567.890_123_456);
     }
 }

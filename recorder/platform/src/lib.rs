@@ -22,14 +22,16 @@ mod clock;
 mod disk;
 mod host;
 mod library;
+mod seconds;
 mod signal;
 mod stop;
 mod udp;
 
 pub use address::is_same_peer;
-pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s, seconds};
+pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s};
 pub use disk::free_bytes;
 pub use host::hostname;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
+pub use seconds::{seconds, ticks_as_seconds};
 pub use stop::StopSignals;
 pub use udp::{Datagram, UdpOptions, UdpReceiver};

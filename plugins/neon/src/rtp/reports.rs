@@ -66,14 +66,14 @@ impl Reports {
 
     /// Place packets by this pair until a report comes; its ticks and phone time.
     pub fn assume(&mut self, pair: Report) -> (i64, i64) {
-        let ticks = self.unwrap(pair.timestamp);
+        let ticks = self.extended(pair.timestamp);
         self.offset_ns = Some(pair.unix_ns - self.nanoseconds(ticks));
         self.is_assumed = true;
         (ticks, pair.unix_ns)
     }
 
     /// The stamp without its wrap: the nearest to the one before.
-    pub fn unwrap(&mut self, timestamp: u32) -> i64 {
+    pub fn extended(&mut self, timestamp: u32) -> i64 {
         let last = self.last_ticks.unwrap_or_else(|| timestamp.into());
         let ticks = last + i64::from(timestamp.wrapping_sub(last as u32) as i32);
         self.last_ticks = Some(ticks);
@@ -82,7 +82,7 @@ impl Reports {
 
     /// Take in a report.
     pub fn report(&mut self, report: Report) -> (i64, Change) {
-        let ticks = self.unwrap(report.timestamp);
+        let ticks = self.extended(report.timestamp);
         let said_ns = report.unix_ns - self.nanoseconds(ticks);
         let is_assumed = std::mem::take(&mut self.is_assumed);
         let Some(before_ns) = self.offset_ns.filter(|_| !is_assumed) else {
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn exact_reports_place_packets_exactly_also_before_the_first() {
         let mut reports = reports();
-        let early = reports.unwrap(90_000);
+        let early = reports.extended(90_000);
         assert_eq!(reports.unix_ns(early), None);
         assert_eq!(reports.report(report(3, 0)).1, Change::First);
         assert_eq!(reports.unix_ns(early), Some(BASE_NS + SECOND_NS));
@@ -221,10 +221,10 @@ mod tests {
         let mut reports = reports();
         let at_s = 47_721;
         reports.report(report(at_s, 0));
-        let ticks = reports.unwrap(((at_s + 2) * 90_000) as u32);
+        let ticks = reports.extended(((at_s + 2) * 90_000) as u32);
         assert_eq!(reports.unix_ns(ticks), Some(BASE_NS + (at_s + 2) * SECOND_NS));
         assert_eq!(reports.report(report(at_s + 3, 0)).1, Change::Moved(0));
-        let late = reports.unwrap(((at_s + 1) * 90_000) as u32);
+        let late = reports.extended(((at_s + 1) * 90_000) as u32);
         assert_eq!(reports.unix_ns(late), Some(BASE_NS + (at_s + 1) * SECOND_NS), "one that was overtaken");
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lockstep_platform::seconds;
 use lockstep_plugin_api::{Error, Host, LogLevel, RawStream, State};
 use serde_json::json;
 
-use crate::payload::eye_event::seconds;
 use crate::pipeline::Output;
 use crate::rtp::reports::Change;
 

@@ -180,7 +180,7 @@ impl Client {
             Times::Seconds(t1_s, t2_s) => t2_s - t1_s,
             Times::Ticks(t1, t2) if wrap::fits(t1, bits) && wrap::fits(t2, bits) => {
                 let held = wrap::nearest(t2, t1, bits).saturating_sub(t1);
-                crate::stamp::seconds(held, self.stamp.ticks_per_s)
+                lockstep_platform::ticks_as_seconds(held, self.stamp.ticks_per_s)
             }
             Times::Ticks(t1, t2) => {
                 return Err(format!("it says {t1} and {t2}, which is no counter of {bits} bits"));
