@@ -9,10 +9,11 @@
 #![deny(unsafe_code)]
 
 mod beside;
+mod bracket;
 mod clock;
 mod echo;
+mod estimate;
 mod find;
-mod instant;
 mod official;
 mod offset;
 mod options;
@@ -27,7 +28,7 @@ mod status;
 mod streams;
 
 pub use entry::plugin_table;
-pub use instant::Instant;
+pub use estimate::{Estimate, Watched};
 pub use official::{Official, Statistics};
 pub use offset::Phone;
 pub use source::NeonSource;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use lockstep_plugin_api::Exchange;
-use lockstep_plugin_neon::{Instant, Official, Phone, Statistics};
+use lockstep_plugin_neon::{Estimate, Phone, Statistics, Watched};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -48,11 +47,6 @@ struct OffsetArgs {
     json: bool,
 }
 
-/// A drift is told when it was watched for as long, in seconds.
-const DRIFT_AFTER_S: f64 = 20.0;
-/// The network is unsteady when one answer in twenty takes this much longer than the quickest, in seconds.
-const UNSTEADY_S: f64 = 0.03;
-
 /// Run it.
 pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
     let What::Offset(args) = &args.what;
@@ -63,7 +57,9 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
     let mut watched = Watched::default();
     loop {
         let estimate = phone.exchanges(args.probes.into()).and_then(|exchanges| {
-            watched.add(&exchanges).ok_or_else(|| {
+            let (host_ns, utc_ns) = lockstep_platform::monotonic_and_utc_ns();
+            let utc_minus_host_s = utc_ns.saturating_sub(host_ns) as f64 / 1e9;
+            watched.add(&exchanges, utc_minus_host_s).ok_or_else(|| {
                 format!("{} answered {} of {} times: too few", phone.name, exchanges.len(), args.probes)
             })
         });
@@ -78,13 +74,13 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
             Err(why) => return Err(failed(why)),
         };
         if args.json {
-            print_out(&estimate.as_json(&phone).to_string());
+            print_out(&as_json(&estimate, &phone).to_string());
         } else if args.watch {
-            print_out(&estimate.line());
+            print_out(&line(&estimate));
         } else {
-            estimate.lines(&phone).iter().for_each(|line| print_out(line));
+            lines(&estimate, &phone).iter().for_each(|line| print_out(line));
         }
-        if let (Some(note), false) = (estimate.note(), args.json) {
+        if let (Some(note), false) = (note(&estimate), args.json) {
             print_err(&note);
         }
         if !args.watch {
@@ -94,114 +90,68 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
     }
 }
 
-/// What is remembered of the estimates before.
-#[derive(Debug, Default)]
-struct Watched {
-    /// Phone time and offset of the first estimate.
-    first: Option<(f64, f64)>,
+fn drift(estimate: &Estimate) -> String {
+    estimate.drift_ppm.map_or_else(String::new, |ppm| format!("{ppm:+.2} ppm, {:+.1} ms an hour", ppm * 3.6))
 }
 
-/// What the exchanges tell at their end.
-struct Estimate {
-    official: Official,
-    /// This machine's UTC minus the phone's.
-    offset_s: f64,
-    bound_s: f64,
-    equal_ways_s: f64,
-    /// Shortest round-trip time, and that of nineteen in twenty.
-    round_trip_s: (f64, f64),
-    drift_ppm: Option<f64>,
+fn line(estimate: &Estimate) -> String {
+    format!(
+        "{:+.3} ms, off by at most {}  round trip {} to {}  mean of the maker's estimator {:+.3} ms  {}",
+        1e3 * estimate.offset_s,
+        format::short_time(estimate.bound_s),
+        format::short_time(estimate.round_trip_s.0),
+        format::short_time(estimate.round_trip_s.1),
+        estimate.official.time_offset_ms.mean,
+        drift(estimate),
+    )
 }
 
-impl Watched {
-    /// Take in exchanges; what is known then, `None`: too little.
-    fn add(&mut self, new: &[Exchange]) -> Option<Estimate> {
-        let (host_ns, utc_ns) = lockstep_platform::monotonic_and_utc_ns();
-        let utc_minus_host_s = utc_ns.saturating_sub(host_ns) as f64 / 1e9;
-        let official = Official::new(new, utc_minus_host_s)?;
-        let now = Instant::new(new)?;
-        let device_s = new.last()?.t2_s;
-        let offset_s = now.offset_s + utc_minus_host_s;
-        let mut round_trips_s: Vec<f64> = new.iter().map(|e| e.t3_s - e.t0_s).collect();
-        round_trips_s.sort_by(f64::total_cmp);
-        let (first_s, first_offset_s) = *self.first.get_or_insert((device_s, offset_s));
-        let watched_s = device_s - first_s;
-        Some(Estimate {
-            official,
-            offset_s,
-            bound_s: now.bound_s,
-            equal_ways_s: now.equal_ways_s,
-            round_trip_s: (*round_trips_s.first()?, *round_trips_s.get(round_trips_s.len() * 19 / 20)?),
-            drift_ppm: (watched_s > DRIFT_AFTER_S).then(|| -1e6 * (offset_s - first_offset_s) / watched_s),
-        })
-    }
-}
-
-impl Estimate {
-    fn drift(&self) -> String {
-        // A clock that gains makes the offset fall.
-        self.drift_ppm.map_or_else(String::new, |ppm| format!("{ppm:+.2} ppm, {:+.1} ms an hour", ppm * 3.6))
-    }
-
-    fn line(&self) -> String {
+fn lines(estimate: &Estimate, phone: &Phone) -> Vec<String> {
+    let row = |name: &str, s: Statistics| {
+        format!("  {name:<22}{:>12.3}{:>10.3}{:>12.3}   ms", s.mean, s.std, s.median)
+    };
+    vec![
+        format!("{} at {}", phone.name, phone.at),
+        format!("  {:<22}{:>12}{:>10}{:>12}", "THE MAKER'S ESTIMATOR", "MEAN", "STD", "MEDIAN"),
+        row("time offset", estimate.official.time_offset_ms),
+        row("round-trip duration", estimate.official.roundtrip_duration_ms),
+        "  THE SAME EXCHANGES, ALL THEY TELL".to_owned(),
         format!(
-            "{:+.3} ms, off by at most {}  round trip {} to {}  mean of the maker's estimator {:+.3} ms  {}",
-            1e3 * self.offset_s,
-            format::short_time(self.bound_s),
-            format::short_time(self.round_trip_s.0),
-            format::short_time(self.round_trip_s.1),
-            self.official.time_offset_ms.mean,
-            self.drift(),
+            "  {:<22}{:>12.3} ms, off by at most {}; by about {} if both ways take equally long",
+            "time offset",
+            1e3 * estimate.offset_s,
+            format::short_time(estimate.bound_s),
+            format::short_time(estimate.equal_ways_s)
+        ),
+        "  client = phone + offset".to_owned(),
+    ]
+}
+
+fn note(estimate: &Estimate) -> Option<String> {
+    let (quickest_s, slow_s) = estimate.round_trip_s;
+    estimate.is_unsteady().then(|| {
+        format!(
+            "the network is unsteady: one answer in twenty takes {} and more, the quickest took {}. Connect the \
+             phone by Ethernet (a USB hub), or use a network of your own",
+            format::short_time(slow_s),
+            format::short_time(quickest_s)
         )
-    }
+    })
+}
 
-    fn lines(&self, phone: &Phone) -> Vec<String> {
-        let row = |name: &str, s: Statistics| {
-            format!("  {name:<22}{:>12.3}{:>10.3}{:>12.3}   ms", s.mean, s.std, s.median)
-        };
-        vec![
-            format!("{} at {}", phone.name, phone.at),
-            format!("  {:<22}{:>12}{:>10}{:>12}", "THE MAKER'S ESTIMATOR", "MEAN", "STD", "MEDIAN"),
-            row("time offset", self.official.time_offset_ms),
-            row("round-trip duration", self.official.roundtrip_duration_ms),
-            "  THE SAME EXCHANGES, ALL THEY TELL".to_owned(),
-            format!(
-                "  {:<22}{:>12.3} ms, off by at most {}; by about {} if both ways take equally long",
-                "time offset",
-                1e3 * self.offset_s,
-                format::short_time(self.bound_s),
-                format::short_time(self.equal_ways_s)
-            ),
-            "  client = phone + offset".to_owned(),
-        ]
-    }
-
-    fn note(&self) -> Option<String> {
-        let (quickest_s, slow_s) = self.round_trip_s;
-        (slow_s - quickest_s > UNSTEADY_S).then(|| {
-            format!(
-                "the network is unsteady: one answer in twenty takes {} and more, the quickest took {}. Connect the \
-                 phone by Ethernet (a USB hub), or use a network of your own",
-                format::short_time(slow_s),
-                format::short_time(quickest_s)
-            )
-        })
-    }
-
-    fn as_json(&self, phone: &Phone) -> Value {
-        let statistics = |s: Statistics| json!({"mean": s.mean, "std": s.std, "median": s.median});
-        json!({
-            "device_name": phone.name,
-            "official": {
-                "time_offset_ms": statistics(self.official.time_offset_ms),
-                "roundtrip_duration_ms": statistics(self.official.roundtrip_duration_ms),
-            },
-            "time_offset_ms": 1e3 * self.offset_s,
-            "bound_ms": 1e3 * self.bound_s,
-            "equal_ways_ms": 1e3 * self.equal_ways_s,
-            "round_trip_ms": {"min": 1e3 * self.round_trip_s.0, "p95": 1e3 * self.round_trip_s.1},
-            "drift_ppm": self.drift_ppm,
-            "unsteady": self.note().is_some(),
-        })
-    }
+fn as_json(estimate: &Estimate, phone: &Phone) -> Value {
+    let statistics = |s: Statistics| json!({"mean": s.mean, "std": s.std, "median": s.median});
+    json!({
+        "device_name": phone.name,
+        "official": {
+            "time_offset_ms": statistics(estimate.official.time_offset_ms),
+            "roundtrip_duration_ms": statistics(estimate.official.roundtrip_duration_ms),
+        },
+        "time_offset_ms": 1e3 * estimate.offset_s,
+        "bound_ms": 1e3 * estimate.bound_s,
+        "equal_ways_ms": 1e3 * estimate.equal_ways_s,
+        "round_trip_ms": {"min": 1e3 * estimate.round_trip_s.0, "p95": 1e3 * estimate.round_trip_s.1},
+        "drift_ppm": estimate.drift_ppm,
+        "unsteady": estimate.is_unsteady(),
+    })
 }

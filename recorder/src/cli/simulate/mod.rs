@@ -36,30 +36,32 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     write_banner(&mut out, &devices)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the simulator's runtime")?;
-    let reports = runtime.block_on(simulate(devices))?;
+    let reports = until_signal(async |stopped| Ok(Simulator::bind(devices).await?.run(stopped).await?))?;
     writeln!(out, "{}", summary(&reports).lines().join("\n"))?;
     Ok(())
 }
 
-/// Runs the devices and stops them at a signal.
-async fn simulate(devices: Vec<UdpDeviceConfig>) -> anyhow::Result<Vec<DeviceReport>> {
-    // Listen first, so that a signal at any moment still ends the run in order.
-    let mut signals = lockstep_platform::StopSignals::new().context("cannot listen for Ctrl-C")?;
-    let simulator = Simulator::bind(devices).await?;
-    let (stop, stopped) = watch::channel(false);
-    let mut running = std::pin::pin!(simulator.run(stopped));
-    let reports = tokio::select! {
-        ended = &mut running => ended,
-        _ = signals.next() => {
-            stop.send_replace(true);
-            running.await
+/// Runs a simulated device until it has ended by itself, or until a signal; the receiver then turns true.
+fn until_signal<R>(
+    device: impl AsyncFnOnce(watch::Receiver<bool>) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the simulator's runtime")?;
+    runtime.block_on(async {
+        // Listen first, so that a signal at any moment still ends the run in order.
+        let mut signals = lockstep_platform::StopSignals::new().context("cannot listen for Ctrl-C")?;
+        let (stop, stopped) = watch::channel(false);
+        let mut running = std::pin::pin!(device(stopped));
+        tokio::select! {
+            ended = &mut running => ended,
+            _ = signals.next() => {
+                stop.send_replace(true);
+                running.await
+            }
         }
-    };
-    Ok(reports?)
+    })
 }
 
 /// Says what is simulated, before it starts.

@@ -8,16 +8,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use lockstep_sim::neon::{
     Addresses, EchoFaults, Gaze, InterleavedFaults, Layout, NeonConfig, NeonPhone, NeonReport, Rates,
     ReportStyle, RtpClock, RtpConfig, Sensor, SensorReport, Span,
 };
-use tokio::sync::watch;
 
 use super::args::{NetworkArgs, choice, parse_duration};
 use super::clock::ClockFlags;
+use super::until_signal;
 use crate::display::table::{Align, Table};
 
 /// Arguments of `lockstep simulate neon`.
@@ -255,32 +254,15 @@ impl NeonArgs {
 /// When a port or a truth log is taken, or output fails.
 pub fn run(args: &NeonArgs) -> anyhow::Result<()> {
     let config = args.config()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the simulator's runtime")?;
-    let report = runtime.block_on(simulate(config))?;
+    let report = until_signal(async |stopped| {
+        let shown = config.clone();
+        let phone = NeonPhone::bind(config).await?;
+        write_banner(&mut io::stdout(), &shown, phone.addresses())?;
+        Ok(phone.run(stopped).await?)
+    })?;
     let mut out = io::stdout();
     writeln!(out, "{}\n{}", summary(&report).lines().join("\n"), others(&report))?;
     Ok(())
-}
-
-async fn simulate(config: NeonConfig) -> anyhow::Result<NeonReport> {
-    // Listen first, so that a signal at any moment still ends the run in order.
-    let mut signals = lockstep_platform::StopSignals::new().context("cannot listen for Ctrl-C")?;
-    let shown = config.clone();
-    let phone = NeonPhone::bind(config).await?;
-    write_banner(&mut io::stdout(), &shown, phone.addresses())?;
-    let (stop, stopped) = watch::channel(false);
-    let mut running = std::pin::pin!(phone.run(stopped));
-    let report = tokio::select! {
-        ended = &mut running => ended,
-        _ = signals.next() => {
-            stop.send_replace(true);
-            running.await
-        }
-    };
-    Ok(report?)
 }
 
 /// Says what is simulated, once it answers. The second line has all addresses.

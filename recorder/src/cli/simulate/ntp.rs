@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use lockstep_sim::clock::{ClockModel, ClockStep};
 use lockstep_sim::ntp::{Fault, FaultPlan, NtpReport, NtpServer, NtpServerConfig};
-use tokio::sync::watch;
 
 use super::args::{NetworkArgs, choice, parse_duration, parse_step};
+use super::until_signal;
 use crate::display::table::{Align, Table};
 
 /// Arguments of `lockstep simulate ntp`.
@@ -129,31 +128,14 @@ impl NtpArgs {
 /// When the port or the truth log is taken, or output fails.
 pub fn run(args: &NtpArgs) -> anyhow::Result<()> {
     let config = args.config()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the simulator's runtime")?;
-    let report = runtime.block_on(simulate(config))?;
+    let report = until_signal(async |stopped| {
+        let shown = config.clone();
+        let server = NtpServer::bind(config).await?;
+        write_banner(&mut io::stdout(), &shown, server.address())?;
+        Ok(server.run(stopped).await?)
+    })?;
     writeln!(io::stdout(), "{}", summary(&report).lines().join("\n"))?;
     Ok(())
-}
-
-async fn simulate(config: NtpServerConfig) -> anyhow::Result<NtpReport> {
-    // Listen first, so that a signal at any moment still ends the run in order.
-    let mut signals = lockstep_platform::StopSignals::new().context("cannot listen for Ctrl-C")?;
-    let shown = config.clone();
-    let server = NtpServer::bind(config).await?;
-    write_banner(&mut io::stdout(), &shown, server.address())?;
-    let (stop, stopped) = watch::channel(false);
-    let mut running = std::pin::pin!(server.run(stopped));
-    let report = tokio::select! {
-        ended = &mut running => ended,
-        _ = signals.next() => {
-            stop.send_replace(true);
-            running.await
-        }
-    };
-    Ok(report?)
 }
 
 /// Says what is simulated, once it answers.

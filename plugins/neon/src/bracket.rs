@@ -14,7 +14,7 @@ const DRIFT: f64 = 50e-6;
 
 /// Host minus phone, as far as exchanges tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Instant {
+pub struct Bracket {
     /// The middle of what is possible, in seconds: right if both ways take equally long.
     pub offset_s: f64,
     /// It is off by no more, however unequal the ways are.
@@ -26,7 +26,7 @@ pub struct Instant {
     pub used: usize,
 }
 
-impl Instant {
+impl Bracket {
     /// At the last of `exchanges`, which are in order; `None` without any.
     pub fn new(exchanges: &[Exchange]) -> Option<Self> {
         let now_s = exchanges.last()?.t3_s;
@@ -80,7 +80,7 @@ mod tests {
             let ways: Vec<_> =
                 (0..100).map(|k| (0.011 + 0.0007 * (f64::from(k) * 0.618).fract(), way_s, way_s)).collect();
             let (all, truth_s) = exchanges(offset_s, 30e-6, &ways);
-            let now = Instant::new(&all).expect("exchanges");
+            let now = Bracket::new(&all).expect("exchanges");
             assert!((now.offset_s - truth_s).abs() < 60e-6, "{} us off", 1e6 * (now.offset_s - truth_s));
             assert!((now.offset_s - truth_s).abs() <= now.bound_s);
             assert!(now.equal_ways_s < 60e-6 && now.used == 100, "{now:?}");
@@ -97,7 +97,7 @@ mod tests {
             t2_s: e.t2_s + 10.0,
             t3_s: e.t3_s + 10.0,
         }));
-        let now = Instant::new(&all).expect("exchanges");
+        let now = Bracket::new(&all).expect("exchanges");
         assert!(now.used == 50 && (now.offset_s - truth_s).abs() < now.bound_s, "{now:?}");
     }
 
@@ -110,7 +110,7 @@ mod tests {
             ways in proptest::collection::vec((0.005f64..0.05, 5e-5f64..0.03, 5e-5f64..0.03), 1..120),
         ) {
             let (all, truth_s) = exchanges(offset_s, drift, &ways);
-            let now = Instant::new(&all).expect("exchanges");
+            let now = Bracket::new(&all).expect("exchanges");
             prop_assert!((now.offset_s - truth_s).abs() <= now.bound_s + 1e-9, "{now:?} {truth_s}");
         }
     }
