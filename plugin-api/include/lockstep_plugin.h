@@ -63,7 +63,7 @@ extern "C" {
 
 /* A different major version is refused. A larger minor version only appends. */
 #define LKS_ABI_MAJOR 1u
-#define LKS_ABI_MINOR 1u
+#define LKS_ABI_MINOR 2u
 
 /* What a call answers. Negative: nothing was done. */
 typedef int32_t lks_status;
@@ -292,6 +292,37 @@ typedef struct lks_source_info {
     lks_str name; /* valid as long as the host table */
 } lks_source_info;
 
+/*
+ * Extension "lockstep.side-files/1": files beside the recording, for what is no stream of samples, such as video.
+ * The host names them after the recording and the source, keeps the disk writing them, counts what finds no room,
+ * and says in the recording which there are. What was appended when stands in a stream of the plugin's.
+ */
+#define LKS_EXT_SIDE_FILES "lockstep.side-files/1"
+typedef uint32_t lks_side_file_id;
+typedef struct lks_side_file {
+    uint32_t struct_size;
+    lks_side_file_id id;
+    lks_str file_name; /* without its folder, which is that of the recording; valid as long as the host table */
+} lks_side_file;
+typedef struct lks_side_files {
+    uint32_t struct_size;
+    uint32_t reserved;
+
+    /*
+     * [any thread] Make a file, from start() on. what: what it holds, [A-Za-z0-9_-]+, as "scene"; suffix: likewise,
+     * as "h264". Nothing is ever overwritten: where such a file exists, a number is added to the name.
+     * *out: struct_size as its caller sets it, the rest written by the host. LKS_EIO: it cannot be made; the host
+     * logged why.
+     */
+    lks_status (*create)(void *ctx, lks_str what, lks_str suffix, lks_side_file *out);
+
+    /*
+     * [any thread] Append bytes, all of them or none; the host copies them. *offset (may be NULL) is where the first
+     * of them comes to stand. LKS_AGAIN: there was no room, the host counted the loss, and nothing was appended.
+     */
+    lks_status (*append)(void *ctx, lks_side_file_id file, const void *bytes, size_t count, uint64_t *offset);
+} lks_side_files;
+
 /* What the plugin offers: a table that lives for ever. Members may be NULL where said. */
 typedef struct lks_plugin {
     uint32_t struct_size;
@@ -377,6 +408,14 @@ static inline lks_stream_info lks_stream_info_init(void)
     memset(&info, 0, sizeof info);
     info.struct_size = (uint32_t)sizeof info;
     return info;
+}
+
+static inline lks_side_file lks_side_file_init(void)
+{
+    lks_side_file file;
+    memset(&file, 0, sizeof file);
+    file.struct_size = (uint32_t)sizeof file;
+    return file;
 }
 
 static inline lks_chunk lks_chunk_init(void)

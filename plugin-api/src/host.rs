@@ -178,7 +178,7 @@ impl Host {
     ///
     /// # Safety
     /// `T` must be what the header says an extension of this name points to.
-    unsafe fn extension<T: sys::Versioned>(&self, name: &std::ffi::CStr) -> Option<T> {
+    pub(crate) unsafe fn extension<T: sys::Versioned>(&self, name: &std::ffi::CStr) -> Option<T> {
         let call = self.0.get_extension?;
         // SAFETY: the table's function with its own ctx and a terminated name; what it
         // points to is a `T` of some version by this function's contract.

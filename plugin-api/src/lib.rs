@@ -86,6 +86,7 @@ mod error;
 mod host;
 mod probe;
 mod shim;
+mod side_file;
 mod stop;
 mod stream;
 pub mod sys;
@@ -102,6 +103,7 @@ pub use probe::{ProbeSchedule, ProbeSettings, probe_until_stopped};
 #[doc(hidden)]
 pub use shim::entry_is_of;
 pub use shim::{Shim, Source};
+pub use side_file::SideFile;
 pub use stop::Stop;
 pub use stream::{
     Channel, Format, Pushed, RawStream, Sample, Stream, StreamBuilder, Synchronization, TextStream,

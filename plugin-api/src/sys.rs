@@ -43,7 +43,7 @@ macro_rules! constants {
 
 constants! {
     ABI_MAJOR: u32 = 1;
-    ABI_MINOR: u32 = 1;
+    ABI_MINOR: u32 = 2;
 
     OK: i32 = 0;
     AGAIN: i32 = 1;
@@ -93,11 +93,15 @@ pub const EXT_PROBE_SETTINGS: &std::ffi::CStr = c"lockstep.probe-settings/1";
 /// `LKS_EXT_SOURCE_INFO` of the header.
 pub const EXT_SOURCE_INFO: &std::ffi::CStr = c"lockstep.source-info/1";
 
+/// `LKS_EXT_SIDE_FILES` of the header.
+pub const EXT_SIDE_FILES: &std::ffi::CStr = c"lockstep.side-files/1";
+
 /// Each text constant as `LKS_NAME value`; for the same test.
 pub fn texts() -> Vec<(String, &'static std::ffi::CStr)> {
     vec![
         ("LKS_EXT_PROBE_SETTINGS".to_owned(), EXT_PROBE_SETTINGS),
         ("LKS_EXT_SOURCE_INFO".to_owned(), EXT_SOURCE_INFO),
+        ("LKS_EXT_SIDE_FILES".to_owned(), EXT_SIDE_FILES),
     ]
 }
 
@@ -221,6 +225,17 @@ mirror! {
         struct_size: u32,
         reserved: u32,
         name: Str,
+    }
+    "lks_side_file" struct SideFile {
+        struct_size: u32,
+        id: u32,
+        file_name: Str,
+    }
+    "lks_side_files" struct SideFiles {
+        struct_size: u32,
+        reserved: u32,
+        create: Option<unsafe extern "C" fn(ctx: *mut c_void, what: Str, suffix: Str, out: *mut SideFile) -> Status>,
+        append: Option<unsafe extern "C" fn(ctx: *mut c_void, file: u32, bytes: *const c_void, count: usize, offset: *mut u64) -> Status>,
     }
     "lks_plugin" struct Plugin {
         struct_size: u32,

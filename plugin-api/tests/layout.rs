@@ -55,6 +55,7 @@ int main(void)
     lks_clock_info c = lks_clock_info_init();
     lks_stream_info i = lks_stream_info_init();
     lks_chunk k = lks_chunk_init();
+    lks_side_file f = lks_side_file_init();
     CLAIM(text.len == 3 && text.ptr[2] == 'b');
     CLAIM(LKS_STR("").len == 0);
     CLAIM(lks_str_of("four").len == 4);
@@ -65,6 +66,7 @@ int main(void)
     CLAIM(c.struct_size == sizeof c && c.domain == 0 && c.resolution_s == 0.0 && c.name.ptr == NULL);
     CLAIM(i.struct_size == sizeof i && i.format == 0 && i.channels == NULL && i.synchronization == NULL);
     CLAIM(k.struct_size == sizeof k && k.stream == 0 && k.data == NULL && k.data_bytes == 0);
+    CLAIM(f.struct_size == sizeof f && f.id == 0 && f.file_name.ptr == NULL);
     CLAIM(i.may_be_silent == 0 && i.label.len == 0 && i.origin_xml.ptr == NULL);
     CLAIM(lks_plugin_entry(1, LKS_ABI_MINOR) == &table);
     return 0;
@@ -96,7 +98,7 @@ fn check(compiler: &str, flags: &[&str], extension: &str) {
     let theirs = output(compiler, flags, &format!("layout.{extension}"), &program());
     assert_eq!(theirs, mine, "the header and sys.rs differ ({compiler})");
     let claims = output(compiler, flags, &format!("helpers.{extension}"), HELPERS);
-    assert_eq!(claims.lines().count(), 12);
+    assert_eq!(claims.lines().count(), 13);
     assert!(claims.lines().all(|claim| claim.starts_with('1')), "{compiler}: {claims}");
 }
 

@@ -8,7 +8,10 @@
 
 use std::mem::{MaybeUninit, offset_of};
 
-use super::{Chunk, ClockInfo, Host, Plugin, ProbeSettings, SourceInfo, StreamInfo, Synchronization};
+use super::{
+    Chunk, ClockInfo, Host, Plugin, ProbeSettings, SideFile, SideFiles, SourceInfo, StreamInfo,
+    Synchronization,
+};
 
 /// A struct of the header that starts with its own size.
 ///
@@ -106,7 +109,7 @@ macro_rules! versioned {
     )*};
 }
 
-// The last member each struct had in version 1.0. Lines are added, and never changed.
+// The last member each struct had in version 1.0, or in the first release that had the struct. Lines are added, and never changed.
 versioned! {
     "lks_synchronization" Synchronization ended in 1.0 with offset_95_centile_s;
     "lks_clock_info" ClockInfo ended in 1.0 with name;
@@ -115,6 +118,8 @@ versioned! {
     "lks_host" Host ended in 1.0 with get_extension;
     "lks_probe_settings" ProbeSettings ended in 1.0 with interval_s;
     "lks_source_info" SourceInfo ended in 1.0 with name;
+    "lks_side_file" SideFile ended in 1.0 with file_name;
+    "lks_side_files" SideFiles ended in 1.0 with append;
     "lks_plugin" Plugin ended in 1.0 with get_extension;
 }
 

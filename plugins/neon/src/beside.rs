@@ -30,6 +30,14 @@ pub fn unless_stopped<T: Send + 'static>(
     }
 }
 
+/// Do `work` on a thread of its own, which is left behind when it takes longer than `patience`: `None` then.
+pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, result) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("neon-connect".to_owned());
+    thread.spawn(move || drop(done.send(work()))).ok()?;
+    result.recv_timeout(patience).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,12 +6,20 @@ use std::time::{Duration, Instant};
 use lockstep_plugin_api::Stop;
 use mdns_sd::{ServiceDaemon, ServiceEvent};
 
+use crate::options::Options;
+use crate::phone::Status;
+use crate::rest;
+
 /// What phones announce themselves as.
 const SERVICE: &str = "_http._tcp.local.";
 /// How the name of a phone's announcement begins; Neon's as well.
 const PREFIX: &str = "PI monitor";
 /// Once one is found, others are waited for as long, so that two are noticed.
 const OTHERS: Duration = Duration::from_millis(500);
+/// How long the network is searched for somebody who waits for it.
+const SEARCH: Duration = Duration::from_secs(10);
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -80,6 +88,25 @@ pub fn choose(phones: &[Phone], wanted: &str) -> Result<Phone, String> {
         [] => Err(format!("{wanted} is not on the network, but {}", names.join(", "))),
         _ => Err(format!("several phones are on the network: {}; say which by `device`", names.join(", "))),
     }
+}
+
+/// The phone at `address`, or of the name `device`, or the only one on the network: where it is and what it says of
+/// itself.
+///
+/// # Errors
+/// It is not found, in words.
+pub fn known(address: &str, device: &str) -> Result<(SocketAddr, Status), String> {
+    let options = Options { address: address.to_owned(), device: device.to_owned(), ..Options::default() };
+    options.check().map_err(|error| error.to_string())?;
+    let at = match options.host_and_port() {
+        Some((host, port)) => resolve(&host, port)?,
+        None => choose(&phones(SEARCH, &Stop::new())?, device)?.at,
+    };
+    let mut known = Status::default();
+    let text = rest::status(at, PATIENCE)
+        .map_err(|why| format!("{at} does not answer ({why}); is the Companion app open?"))?;
+    known.take_all(&text).map_err(|why| format!("{at}: {why}"))?;
+    Ok((at, known))
 }
 
 /// The address of `host`.

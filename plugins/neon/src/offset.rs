@@ -4,13 +4,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockstep_plugin_api::{Exchange, ProbeSchedule, ProbeSettings, Stop};
+use lockstep_plugin_api::{Exchange, ProbeSchedule, ProbeSettings};
 
 use crate::echo::Echo;
 use crate::find;
-use crate::options::Options;
-use crate::phone::Status;
-use crate::status;
 
 /// Longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -18,8 +15,6 @@ const ANSWER: Duration = Duration::from_secs(1);
 const GAP_S: f64 = 0.011;
 /// The schedule's own pause, which is dithered in the same way.
 const SCHEDULE_GAP_S: f64 = 0.064;
-/// How long the network is searched.
-const SEARCH: Duration = Duration::from_secs(10);
 
 /// A phone that can be asked for its time.
 #[derive(Debug)]
@@ -38,17 +33,7 @@ impl Phone {
     /// # Errors
     /// It is not found, or too old, in words.
     pub fn find(address: &str, device: &str) -> Result<Self, String> {
-        let options =
-            Options { address: address.to_owned(), device: device.to_owned(), ..Options::default() };
-        options.check().map_err(|error| error.to_string())?;
-        let at = match options.host_and_port() {
-            Some((host, port)) => find::resolve(&host, port)?,
-            None => find::choose(&find::phones(SEARCH, &Stop::new())?, device)?.at,
-        };
-        let mut known = Status::default();
-        let text = status::ask(at)
-            .map_err(|why| format!("{at} does not answer ({why}); is the Companion app open?"))?;
-        known.take_all(&text).map_err(|why| format!("{at}: {why}"))?;
+        let (at, known) = find::known(address, device)?;
         let phone = known.phone.unwrap_or_default();
         let port =
             phone.time_echo_port.ok_or("the Companion app is too old to be asked for its time; update it")?;

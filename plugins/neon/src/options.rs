@@ -20,6 +20,8 @@ pub struct Options {
     pub device: String,
     /// What to record.
     pub sensors: Sensors,
+    /// What the phone is told to do.
+    pub control: Control,
     /// How samples come: udp is quicker, tcp gets through where udp is blocked.
     pub transport: Transport,
 }
@@ -34,13 +36,17 @@ pub struct Sensors {
     pub imu: bool,
     /// Fixations, saccades and blinks, as the phone finds them. An app that does not find them has none.
     pub eye_events: bool,
+    /// The scene camera: its pictures go into a file beside the recording, as H.264.
+    pub scene: bool,
+    /// The eye cameras, likewise.
+    pub eyes: bool,
     /// Events of the phone: those of the app, of other clients, of its recordings.
     pub events: bool,
 }
 
 impl Default for Sensors {
     fn default() -> Self {
-        Self { gaze: true, imu: true, eye_events: false, events: true }
+        Self { gaze: true, imu: true, eye_events: false, scene: false, eyes: false, events: true }
     }
 }
 
@@ -51,8 +57,23 @@ impl Sensors {
             Sensor::Gaze => self.gaze,
             Sensor::Imu => self.imu,
             Sensor::EyeEvents => self.eye_events,
+            Sensor::World => self.scene,
+            Sensor::Eyes => self.eyes,
         }
     }
+}
+
+/// What the phone is told to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// Have the phone begin its own recording with this one, and end and save it with it. What it refuses with is
+    /// shown, and it is asked again. A recording that somebody else has begun is left alone.
+    pub recording: bool,
+    /// Seconds between events that are sent to the phone while it records, and come back with its time: by them the
+    /// maker's tool (lsl_relay_time_alignment) aligns its recording with this one. 60 is usual; 0: none are sent.
+    #[schemars(range(min = 0.0, max = 86400.0))]
+    pub sync_events_s: f64,
 }
 
 /// How samples come.
@@ -76,8 +97,18 @@ impl Options {
     /// [`Error::Option`] at the place that is wrong.
     pub fn check(&self) -> Result<(), Error> {
         let sensors = self.sensors;
-        if !(sensors.gaze || sensors.imu || sensors.eye_events || sensors.events) {
+        if !sensors.events && !Sensor::ALL.into_iter().any(|sensor| sensors.wants(sensor)) {
             return Err(Error::option("/sensors", "nothing is to be recorded; set one of them to true"));
+        }
+        let every_s = self.control.sync_events_s;
+        if !(0.0..=86_400.0).contains(&every_s) || (every_s > 0.0 && every_s < 1.0) {
+            let text = format!("{every_s} s between events; at least 1, or 0 for none");
+            return Err(Error::option("/control/sync_events_s", text));
+        }
+        if every_s > 0.0 && !sensors.events {
+            let text =
+                "what comes back of these events is recorded with `sensors.events` alone: set it to true";
+            return Err(Error::option("/control/sync_events_s", text));
         }
         if !self.address.is_empty() && !self.device.is_empty() {
             return Err(Error::option("/device", "give the address or the name of the phone, not both"));
@@ -133,6 +164,8 @@ mod tests {
             (r#"{"address": "10.0.0.7", "device": "Neon A"}"#, "/device"),
             (r#"{"address": "http://10.0.0.7"}"#, "/address"),
             (r#"{"sensors": {"gaze": false, "imu": false, "events": false}}"#, "/sensors"),
+            (r#"{"control": {"sync_events_s": 0.5}}"#, "/control/sync_events_s"),
+            (r#"{"control": {"sync_events_s": 60}, "sensors": {"events": false}}"#, "/control/sync_events_s"),
         ] {
             match options(json).check() {
                 Err(Error::Option { path, .. }) => assert_eq!(path, place),

@@ -2,6 +2,7 @@
 
 pub mod eye_event;
 pub mod gaze;
+pub mod h264;
 pub mod imu;
 
 /// Big-endian numbers one after the other.

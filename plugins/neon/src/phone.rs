@@ -14,11 +14,15 @@ pub enum Sensor {
     Imu,
     /// Fixations, saccades, blinks.
     EyeEvents,
+    /// The scene camera.
+    World,
+    /// The eye cameras, side by side.
+    Eyes,
 }
 
 impl Sensor {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Gaze, Self::Imu, Self::EyeEvents];
+    pub const ALL: [Self; 5] = [Self::Gaze, Self::Imu, Self::EyeEvents, Self::World, Self::Eyes];
 
     /// As the phone calls it.
     pub const fn name(self) -> &'static str {
@@ -26,7 +30,14 @@ impl Sensor {
             Self::Gaze => "gaze",
             Self::Imu => "imu",
             Self::EyeEvents => "eye_events",
+            Self::World => "world",
+            Self::Eyes => "eyes",
         }
+    }
+
+    /// Whether it sends pictures.
+    pub const fn is_camera(self) -> bool {
+        matches!(self, Self::World | Self::Eyes)
     }
 }
 
@@ -131,6 +142,8 @@ pub struct Status {
     pub phone: Option<PhoneStatus>,
     /// The glasses.
     pub hardware: HardwareStatus,
+    /// It makes a recording of its own.
+    pub is_recording: bool,
     sensors: HashMap<String, SensorStatus>,
 }
 
@@ -169,7 +182,10 @@ impl Status {
                 _ => return News::Other,
             },
             "Event" => return PhoneEvent::deserialize(data).map_or(News::Other, News::Event),
-            "Recording" => return News::Recording(data.clone()),
+            "Recording" => {
+                self.is_recording = data["action"] == "START";
+                return News::Recording(data.clone());
+            }
             _ => return News::Other,
         }
         News::Status
@@ -232,6 +248,9 @@ mod tests {
             status.take(&json!({"model": "Recording", "data": {"action": "START"}})),
             News::Recording(_)
         ));
+        assert!(status.is_recording);
+        status.take(&json!({"model": "Recording", "data": {"action": "SAVE"}}));
+        assert!(!status.is_recording);
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub struct Medium {
     pub format: String,
 }
 
+impl Medium {
+    /// Whether it is pictures.
+    pub fn is_picture(&self) -> bool {
+        self.encoding.eq_ignore_ascii_case("H264")
+    }
+}
+
 /// The media of a description (SDP), in their order. Lines that say nothing of them are passed over.
 pub fn media(sdp: &str) -> Vec<Medium> {
     let mut media: Vec<Medium> = Vec::new();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lockstep_platform::{monotonic_ns, seconds};
-use lockstep_plugin_api::{Error, Host, RawStream, State, Stop};
+use lockstep_plugin_api::{Error, Host, LogLevel, State, Stop};
 use serde_json::{Value, json};
 
 use self::link::Link;
@@ -16,6 +16,7 @@ use crate::clock::Whereabouts;
 use crate::options::Transport;
 use crate::phone::{Sensor, Status};
 use crate::pipeline::Output;
+use crate::streams::Recordable;
 
 /// Pause before the next try, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -44,7 +45,7 @@ impl Task {
     ///
     /// # Errors
     /// Those of the recorder.
-    pub fn run(self, stream: RawStream, stop: &Stop) -> Result<Value, Error> {
+    pub fn run(self, stream: Recordable, stop: &Stop) -> Result<Value, Error> {
         let mut recorded = Recorded::new(self.host, stream);
         let mut totals = Totals::default();
         let mut pause = RETRY.0;
@@ -69,6 +70,11 @@ impl Task {
             }
             pause = if begun.elapsed() > LASTING { RETRY.0 } else { (pause * 2).min(RETRY.1) };
             stop.wait(pause);
+        }
+        let incomplete = totals.pipeline.incomplete;
+        if incomplete > 0 {
+            let text = format!("{}: {incomplete} pictures are, or may be, incomplete", self.sensor.name());
+            self.host.log(LogLevel::Warn, &text);
         }
         Ok(totals.summary())
     }
@@ -109,7 +115,7 @@ impl Task {
         let first_unix_ns = ((seconds(since_ns) - offset_s) * 1e9) as i64;
         link.pipeline.place_by_arrival(|arrival_ns| first_unix_ns + (arrival_ns - since_ns), out);
         self.host.log(
-            lockstep_plugin_api::LogLevel::Warn,
+            LogLevel::Warn,
             &format!(
                 "{}: no sender report came, so its samples are timed by when they arrived",
                 self.sensor.name()
@@ -143,6 +149,8 @@ impl Totals {
         self.pipeline.partly += counted.partly;
         self.pipeline.keepalives += counted.keepalives;
         self.pipeline.never_placed += counted.never_placed;
+        self.pipeline.incomplete += counted.incomplete;
+        self.pipeline.unfinished += counted.unfinished;
         self.ignored += link.ignored;
         let (injected, junk_bytes) = link.disturbances();
         self.injected += injected;
@@ -156,7 +164,8 @@ impl Totals {
             "connections": self.connections, "packets": order.received, "duplicates": order.duplicates,
             "reordered": order.reordered, "lost": order.lost, "late": order.late,
             "unreadable": counted.unreadable, "read_in_part": counted.partly, "keepalives": counted.keepalives,
-            "never_placed": counted.never_placed, "ignored": self.ignored,
+            "never_placed": counted.never_placed, "incomplete_pictures": counted.incomplete,
+            "unfinished_pictures": counted.unfinished, "ignored": self.ignored,
             "answers_within_packets": self.injected, "junk_bytes": self.junk_bytes,
             "kernel_drops": self.kernel_drops,
         })

@@ -13,16 +13,20 @@ use serde_json::{Map, Value, json};
 
 use crate::beside::unless_stopped;
 use crate::clock::{self, RESOLUTION_S, Whereabouts};
+use crate::control;
 use crate::echo::Echo;
 use crate::find;
 use crate::options::Options;
 use crate::phone::{News, PhoneStatus, Sensor, Status};
+use crate::rest;
 use crate::sensor::Task;
-use crate::status::{self, Listener};
+use crate::status::Listener;
 use crate::streams::{self, Device};
 
 /// How long the network is searched in one go.
 const SEARCH: Duration = Duration::from_secs(2);
+/// Longest wait for what it says of itself.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before a phone is asked again.
 const RETRY: Duration = Duration::from_millis(300);
 /// The battery is told of again when it has lost as much, percent.
@@ -41,7 +45,8 @@ pub struct NeonSource {
 impl Source for NeonSource {
     const ID: &'static CStr = c"neon";
     const VERSION: &'static CStr = c"0.1.0";
-    const DESCRIPTION: &'static CStr = c"Pupil Labs Neon glasses: gaze, IMU, eye events, events of the phone";
+    const DESCRIPTION: &'static CStr =
+        c"Pupil Labs Neon glasses: gaze, IMU, eye events, video, events of the phone";
     type Options = Options;
 
     fn create(host: Host, options: Options) -> Result<Self, Error> {
@@ -56,6 +61,9 @@ impl Source for NeonSource {
             host,
             options: self.options.clone(),
             stop: self.stop.clone(),
+            controls: Arc::default(),
+            session_id: uuid::Uuid::new_v4().to_string(),
+            at: Arc::default(),
             status: Arc::default(),
             counted: Arc::clone(&self.counted),
             echo_at: Arc::default(),
@@ -79,6 +87,12 @@ struct Supervisor {
     host: Host,
     options: Options,
     stop: Stop,
+    /// The thread that controls the phone has the other one, as long as it lives.
+    controls: Arc<()>,
+    /// Identifies this recording to the phone.
+    session_id: String,
+    /// Where the phone's interface is.
+    at: Arc<Mutex<Option<SocketAddr>>>,
     status: Arc<Mutex<Status>>,
     counted: Arc<Mutex<Map<String, Value>>>,
     /// Where the phone can be asked for its time, as it says.
@@ -117,7 +131,7 @@ impl Supervisor {
             Ok(at) => at,
             Err(why) => return Ok(Err(why)),
         };
-        let text = match unless_stopped(&self.stop, move || status::ask(at)) {
+        let text = match unless_stopped(&self.stop, move || rest::status(at, PATIENCE)) {
             Ok(text) => text,
             Err(_) if self.stop.is_set() => return Ok(Ok(())),
             Err(why) => return Ok(Err(format!("{at} does not answer ({why}); is the Companion app open?"))),
@@ -138,6 +152,7 @@ impl Supervisor {
         }
         // Its address and its ports may be others than before.
         let echo_at = phone.time_echo_port.map(|port| SocketAddr::new(at.ip(), port));
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
         *self.echo_at.lock().unwrap_or_else(PoisonError::into_inner) = echo_at;
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         if self.running.is_none() {
@@ -156,7 +171,8 @@ impl Supervisor {
             let text = format!("the phone's status was not heard from {since_s:.3} to {now_s:.3} s");
             events.report_gap(None, &text)?;
         }
-        while !self.stop.is_set() {
+        // What the phone says of its last orders is still listened to.
+        while !self.stop.is_set() || Arc::strong_count(&self.controls) > 1 {
             match listener.next() {
                 Ok(None) => {}
                 Ok(Some(message)) => self.message(&message)?,
@@ -165,6 +181,10 @@ impl Supervisor {
                     return Ok(Err(format!("the phone's status is lost: {why}")));
                 }
             }
+        }
+        // The last of it may be on its way.
+        while let Ok(Some(message)) = listener.next() {
+            self.message(&message)?;
         }
         Ok(Ok(()))
     }
@@ -185,7 +205,7 @@ impl Supervisor {
     fn begin(&self, phone: PhoneStatus) -> Result<Running, Error> {
         let host = self.host;
         let hardware = self.status.lock().unwrap_or_else(PoisonError::into_inner).hardware.clone();
-        let device = Device::new(&phone, &hardware);
+        let device = Device::new(&phone, &hardware, &self.session_id);
         let info = ClockInfo::new(format!("{}_Neon Clock", device.name), Domain::Unix);
         let clock = host.add_clock(&info.resolution_s(RESOLUTION_S, Stamp::Floor))?;
         let mut running = Running { events: None, threads: Vec::new(), phone };
@@ -200,8 +220,9 @@ impl Supervisor {
             running.events = Some(streams::add_events(host, &device, &clock)?);
         }
         for sensor in Sensor::ALL.into_iter().filter(|sensor| self.options.sensors.wants(*sensor)) {
-            running.threads.push(self.spawn_sensor(sensor, &device, &clock, &whereabouts)?);
+            running.threads.extend(self.spawn_sensor(sensor, &device, &clock, &whereabouts)?);
         }
+        running.threads.extend(self.spawn_control()?);
         self.tell_phone(&running.phone)?;
         Ok(running)
     }
@@ -218,14 +239,45 @@ impl Supervisor {
         })
     }
 
+    fn spawn_control(&self) -> Result<Option<SourceThread>, Error> {
+        let control = self.options.control;
+        if !control.recording && control.sync_events_s == 0.0 {
+            return Ok(None);
+        }
+        let task = control::Task {
+            host: self.host,
+            control,
+            session_id: self.session_id.clone(),
+            at: Arc::clone(&self.at),
+            status: Arc::clone(&self.status),
+        };
+        let (stop, counted) = (self.stop.clone(), Arc::clone(&self.counted));
+        let lives = Arc::clone(&self.controls);
+        let thread = self.host.spawn("neon-control", move || {
+            let _lives = lives;
+            let summary = task.run(&stop)?;
+            counted.lock().unwrap_or_else(PoisonError::into_inner).insert("control".to_owned(), summary);
+            Ok(())
+        })?;
+        Ok(Some(thread))
+    }
+
     fn spawn_sensor(
         &self,
         sensor: Sensor,
         device: &Device,
         clock: &Clock,
         whereabouts: &Whereabouts,
-    ) -> Result<SourceThread, Error> {
-        let stream = streams::add(self.host, device, sensor, clock)?;
+    ) -> Result<Option<SourceThread>, Error> {
+        let stream = match streams::add(self.host, device, sensor, clock) {
+            // Without room for pictures the others go on.
+            Err(error) if sensor.is_camera() && error != Error::NotRunning => {
+                let text = format!("{} is not recorded: {error}", sensor.name());
+                self.host.log(LogLevel::Error, &text);
+                return Ok(None);
+            }
+            added => added?,
+        };
         let task = Task {
             host: self.host,
             sensor,
@@ -234,11 +286,12 @@ impl Supervisor {
             whereabouts: whereabouts.clone(),
         };
         let (stop, counted) = (self.stop.clone(), Arc::clone(&self.counted));
-        self.host.spawn(&format!("neon-{}", sensor.name()), move || {
+        let thread = self.host.spawn(&format!("neon-{}", sensor.name()), move || {
             let summary = task.run(stream, &stop)?;
             counted.lock().unwrap_or_else(PoisonError::into_inner).insert(sensor.name().to_owned(), summary);
             Ok(())
-        })
+        })?;
+        Ok(Some(thread))
     }
 
     fn message(&mut self, message: &Value) -> Result<(), Error> {

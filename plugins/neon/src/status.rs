@@ -1,4 +1,4 @@
-//! The phone's status: asked for once, and then listened to.
+//! The phone's status, as it tells what changes.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
@@ -15,24 +15,6 @@ const LOOK: Duration = Duration::from_millis(50);
 const ASK: Duration = Duration::from_secs(3);
 /// And is gone when it does not answer by then.
 const GONE: Duration = Duration::from_secs(8);
-/// Longest answer.
-const MAX_BYTES: u64 = 1 << 20;
-
-/// What the phone at `at` says of itself, as text.
-///
-/// # Errors
-/// It cannot be reached or refuses, in words.
-pub fn ask(at: SocketAddr) -> Result<String, String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .http_status_as_error(false)
-        .build()
-        .into();
-    let mut answer =
-        agent.get(format!("http://{at}/api/status")).call().map_err(|error| error.to_string())?;
-    let text = answer.body_mut().with_config().limit(MAX_BYTES).read_to_string();
-    text.map_err(|error| error.to_string())
-}
 
 /// A connection on which the phone tells what changes.
 #[derive(Debug)]

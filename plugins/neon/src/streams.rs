@@ -1,7 +1,9 @@
 //! What the streams are called and what their headers say: as the maker's own tools do, so that what reads theirs
 //! finds ours.
 
-use lockstep_plugin_api::{Channel, Clock, Error, Format, Host, RawStream, TextStream, xml_text};
+use lockstep_plugin_api::{
+    Channel, Clock, Error, Format, Host, RawStream, SideFile, Synchronization, TextStream, xml_text,
+};
 
 use crate::payload::{eye_event, gaze, imu};
 use crate::phone::{HardwareStatus, PhoneStatus, Sensor};
@@ -16,9 +18,19 @@ pub struct Device {
     acquisition: String,
 }
 
+/// What a sensor is recorded into.
+#[derive(Debug)]
+pub struct Recordable {
+    /// Its samples.
+    pub stream: RawStream,
+    /// The pictures of a camera.
+    pub file: Option<SideFile>,
+}
+
 impl Device {
-    /// The phone and its glasses.
-    pub fn new(phone: &PhoneStatus, hardware: &HardwareStatus) -> Self {
+    /// The phone and its glasses; `session_id` is in the names of the events that relate the phone's own recording to
+    /// this one.
+    pub fn new(phone: &PhoneStatus, hardware: &HardwareStatus, session_id: &str) -> Self {
         let name = if phone.device_name.is_empty() { "Neon" } else { &phone.device_name };
         let serial = if hardware.module_serial.is_empty() {
             &hardware.glasses_serial
@@ -32,11 +44,12 @@ impl Device {
             element("serial_number", serial),
             element("device_id", &phone.device_id),
             element("device_name", &phone.device_name),
+            element("session_id", session_id),
         ];
         Self {
             name: name.to_owned(),
             id: phone.device_id.clone(),
-            acquisition: format!("<device>{}</device>", acquisition.concat()),
+            acquisition: format!("<acquisition>{}</acquisition>", acquisition.concat()),
         }
     }
 
@@ -60,55 +73,85 @@ fn kind(sensor: Sensor) -> Kind {
         Sensor::EyeEvents => {
             Kind { title: "Neon Eye Events", kind: "EyeEvents", format: Format::Double64, rate_hz: 0.0 }
         }
+        Sensor::World => {
+            Kind { title: "Neon Scene Frames", kind: "VideoFrames", format: Format::Int64, rate_hz: 30.0 }
+        }
+        Sensor::Eyes => {
+            Kind { title: "Neon Eye Frames", kind: "VideoFrames", format: Format::Int64, rate_hz: 200.0 }
+        }
     }
 }
 
-fn channels(sensor: Sensor) -> (Vec<Channel>, String) {
-    let of_screen = |label: &str, unit: &str, metatype: &str, coordinates: &str| {
-        let eye = label.split('_').next().filter(|eye| ["left", "right"].contains(eye)).unwrap_or("both");
-        let system = if coordinates.is_empty() {
-            String::new()
-        } else {
-            format!("<coordinate_system>{coordinates}</coordinate_system>")
-        };
-        format!(
-            "<channel><label>{label}</label><eye>{eye}</eye><metatype>{metatype}</metatype><unit>{unit}</unit>\
-             {system}</channel>"
-        )
+/// Label and unit of the channels of a camera: which picture of the file it is, where its bytes are, and whether they
+/// are a picture by themselves, and a whole one.
+const FRAMES: [(&str, &str); 5] =
+    [("frame", "count"), ("offset", "bytes"), ("size", "bytes"), ("keyframe", "0/1"), ("complete", "0/1")];
+
+/// The channels of a stream, in XML: gaze with more than other streams have of theirs.
+fn channels(sensor: Sensor) -> (usize, String) {
+    let text = |name: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!("<{name}>{}</{name}>", xml_text(text)),
     };
-    match sensor {
+    let all: Vec<String> = match sensor {
         Sensor::Gaze => {
-            let all = gaze::LABELS.map(|(label, unit, kind, _)| Channel::new(label).unit(unit).kind(kind));
-            let more = gaze::LABELS.map(|(label, unit, kind, system)| of_screen(label, unit, kind, system));
-            (all.to_vec(), format!("<gaze_channels>{}</gaze_channels>", more.concat()))
+            let eye = |label: &str| match label.split('_').next() {
+                Some("left") => "left",
+                Some("right") => "right",
+                _ => "both",
+            };
+            let channel = |(label, unit, kind, coordinates)| {
+                let described = [("label", label), ("eye", eye(label)), ("metatype", kind), ("type", kind)];
+                let described =
+                    described.into_iter().chain([("unit", unit), ("coordinate_system", coordinates)]);
+                described.map(|(name, of)| text(name, of)).collect()
+            };
+            gaze::LABELS.map(channel).into()
         }
-        Sensor::Imu => {
-            let all = imu::LABELS.map(|(label, unit, kind)| Channel::new(label).unit(unit).kind(kind));
-            (all.to_vec(), String::new())
-        }
+        Sensor::Imu => imu::LABELS
+            .map(|(label, unit, kind)| text("label", label) + &text("unit", unit) + &text("type", kind))
+            .into(),
         Sensor::EyeEvents => {
-            let all = eye_event::LABELS.map(|(label, unit)| Channel::new(label).unit(unit));
-            (all.to_vec(), String::new())
+            eye_event::LABELS.map(|(label, unit)| text("label", label) + &text("unit", unit)).into()
         }
-    }
+        Sensor::World | Sensor::Eyes => {
+            FRAMES.map(|(label, unit)| text("label", label) + &text("unit", unit)).into()
+        }
+    };
+    let xml: String = all.iter().map(|channel| format!("<channel>{channel}</channel>")).collect();
+    (all.len(), format!("<channels>{xml}</channels>"))
 }
 
 /// Add the stream of `sensor` to the recording.
 ///
 /// # Errors
 /// Those of the recorder.
-pub fn add(host: Host, device: &Device, sensor: Sensor, clock: &Clock) -> Result<RawStream, Error> {
+pub fn add(host: Host, device: &Device, sensor: Sensor, clock: &Clock) -> Result<Recordable, Error> {
     let Kind { title, kind, format, rate_hz } = kind(sensor);
-    let (channels, more) = channels(sensor);
-    host.raw_stream(&format!("{}_{title}", device.name), format, channels.len())
+    let (channel_count, channels) = channels(sensor);
+    let file = match sensor {
+        Sensor::World => Some(host.side_file("scene", "h264")?),
+        Sensor::Eyes => Some(host.side_file("eyes", "h264")?),
+        Sensor::Gaze | Sensor::Imu | Sensor::EyeEvents => None,
+    };
+    let video = file.as_ref().map_or_else(String::new, |file| {
+        let file = xml_text(file.file_name());
+        format!("<video><codec>H264</codec><format>byte stream (annex B)</format><file>{file}</file></video>")
+    });
+    let stream = host
+        .raw_stream(&format!("{}_{title}", device.name), format, channel_count)
         .kind(kind)
         .source_id(device.source_id(title.trim_start_matches("Neon ")))
         .nominal_rate_hz(rate_hz)
         .clock(clock)
-        .channels(channels)
-        .desc_xml(format!("{}{more}", device.acquisition))
+        .synchronization(Synchronization {
+            can_drop_samples: Some(sensor.is_camera()),
+            ..Synchronization::default()
+        })
+        .desc_xml(format!("{channels}{}{video}", device.acquisition))
         .may_be_silent(rate_hz == 0.0)
-        .add()
+        .add()?;
+    Ok(Recordable { stream, file })
 }
 
 /// Add the stream of the phone's events.
@@ -142,20 +185,20 @@ mod tests {
             module_serial: "77".to_owned(),
             ..HardwareStatus::default()
         };
-        let device = Device::new(&phone, &hardware);
+        let device = Device::new(&phone, &hardware, "s1");
         assert_eq!((device.name.as_str(), device.source_id("Gaze").as_str()), ("A <&> B", "4f_Gaze"));
         assert!(device.acquisition.contains("<model>Neon</model><serial_number>77</serial_number>"));
         assert!(device.acquisition.contains("<device_name>A &lt;&amp;&gt; B</device_name>"));
-        assert_eq!(Device::new(&PhoneStatus::default(), &hardware).name, "Neon");
+        assert_eq!(Device::new(&PhoneStatus::default(), &hardware, "").name, "Neon");
     }
 
     #[test]
     fn gaze_is_described_as_the_makers_tools_describe_it() {
-        let (all, more) = channels(Sensor::Gaze);
-        assert_eq!(all.len(), gaze::CHANNELS);
+        let (count, more) = channels(Sensor::Gaze);
+        assert_eq!(count, gaze::CHANNELS);
         assert!(more.contains(
-            "<label>x</label><eye>both</eye><metatype>ScreenX</metatype><unit>pixels</unit>\
-             <coordinate_system>world</coordinate_system>"
+            "<channel><label>x</label><eye>both</eye><metatype>ScreenX</metatype><type>ScreenX</type>\
+             <unit>pixels</unit><coordinate_system>world</coordinate_system></channel>"
         ));
         assert!(more.contains("<label>left_pupil_diameter</label><eye>left</eye>"));
     }

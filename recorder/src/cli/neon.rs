@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use lockstep_plugin_neon::{Estimate, Phone, Statistics, Watched};
+use lockstep_plugin_neon::{Estimate, Order, Phone, Statistics, Watched, tell};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -20,6 +20,66 @@ pub struct NeonArgs {
 enum What {
     /// How far the clock of a phone is from this machine's
     Offset(OffsetArgs),
+    /// Send an event to a phone, which keeps it if it records
+    Event(EventArgs),
+    /// Start, save or cancel the phone's own recording
+    Recording(RecordingArgs),
+}
+
+/// Which phone.
+#[derive(Debug, Args)]
+struct Which {
+    /// Address of the phone, as 192.168.1.21 or 192.168.1.21:8080; without it the phone is looked for
+    address: Option<String>,
+    /// Name of the phone, where several are on the network
+    #[arg(long, value_name = "NAME", conflicts_with = "address")]
+    device: Option<String>,
+}
+
+impl Which {
+    fn both(&self) -> (&str, &str) {
+        (self.address.as_deref().unwrap_or_default(), self.device.as_deref().unwrap_or_default())
+    }
+
+    /// Have it carry out `order`: its name, and what it answers.
+    fn tell(&self, order: &Order) -> Result<(String, Value), Failure> {
+        let (address, device) = self.both();
+        tell(address, device, order).map_err(|why| Failure::other(why, ""))
+    }
+}
+
+/// Send an event to a phone: it stamps it by its clock, keeps it if it records, and tells it to everybody who listens,
+/// a recording of Lockstep's among them.
+#[derive(Debug, Args)]
+struct EventArgs {
+    /// Name of the event
+    name: String,
+    #[command(flatten)]
+    which: Which,
+    /// When it was, in nanoseconds since 1970 by the phone's clock; without it, when it arrives
+    #[arg(long, value_name = "NS")]
+    timestamp_ns: Option<i64>,
+}
+
+/// Start, save or cancel the phone's own recording. What it refuses with (no wearer, a question of the template, an
+/// empty battery, a full memory) is shown as it says it.
+#[derive(Debug, Args)]
+struct RecordingArgs {
+    /// What it is told to do
+    #[arg(value_enum)]
+    what: RecordingOrder,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum RecordingOrder {
+    /// Begin a recording
+    Start,
+    /// End it and keep it
+    Save,
+    /// End it and throw it away
+    Cancel,
 }
 
 /// Print the clock offset of a phone: as the maker's estimator would, and by all that the same exchanges tell.
@@ -28,11 +88,8 @@ enum What {
 /// the phone and back are. That they are equal cannot be seen.
 #[derive(Debug, Args)]
 struct OffsetArgs {
-    /// Address of the phone, as 192.168.1.21 or 192.168.1.21:8080; without it the phone is looked for
-    address: Option<String>,
-    /// Name of the phone, where several are on the network
-    #[arg(long, value_name = "NAME", conflicts_with = "address")]
-    device: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Exchanges of one estimate
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     probes: u16,
@@ -49,11 +106,44 @@ struct OffsetArgs {
 
 /// Run it.
 pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
-    let What::Offset(args) = &args.what;
+    match &args.what {
+        What::Offset(args) => offset(args),
+        What::Event(args) => event(args),
+        What::Recording(args) => recording(args),
+    }
+}
+
+fn event(args: &EventArgs) -> Result<u8, Failure> {
+    let (phone, answer) = args.which.tell(&Order::Event(args.name.clone(), args.timestamp_ns))?;
+    let at_ns = answer["timestamp"].as_i64().unwrap_or_default();
+    let at = jiff::Timestamp::from_nanosecond(at_ns.into()).unwrap_or_default();
+    let fate = match answer["recording_id"].as_str() {
+        Some(id) => format!("kept in its recording {id}"),
+        None => "not kept by it, for it does not record".to_owned(),
+    };
+    print_out(&format!("{phone}: {:?} at {at} by its clock; {fate}", args.name));
+    Ok(0)
+}
+
+fn recording(args: &RecordingArgs) -> Result<u8, Failure> {
+    let (order, said) = match args.what {
+        RecordingOrder::Start => (Order::StartRecording, "records now"),
+        RecordingOrder::Save => (Order::SaveRecording, "has saved its recording"),
+        RecordingOrder::Cancel => (Order::CancelRecording, "has thrown its recording away"),
+    };
+    let (phone, answer) = args.which.tell(&order)?;
+    let id = answer["id"].as_str().unwrap_or("without an id");
+    let lasted = answer["rec_duration_ns"]
+        .as_u64()
+        .map_or_else(String::new, |ns| format!(", {}", format::clock_time(ns as f64 / 1e9)));
+    print_out(&format!("{phone} {said}: {id}{lasted}"));
+    Ok(0)
+}
+
+fn offset(args: &OffsetArgs) -> Result<u8, Failure> {
     let failed = |why: String| Failure::other(why, "");
-    let mut phone =
-        Phone::find(args.address.as_deref().unwrap_or_default(), args.device.as_deref().unwrap_or_default())
-            .map_err(failed)?;
+    let (address, device) = args.which.both();
+    let mut phone = Phone::find(address, device).map_err(failed)?;
     let mut watched = Watched::default();
     loop {
         let estimate = phone.exchanges(args.probes.into()).and_then(|exchanges| {

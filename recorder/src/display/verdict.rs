@@ -35,6 +35,9 @@ pub fn render(verdict: &Verdict) -> String {
         let size = format::bytes(verdict.bytes as f64);
         format!("  {path}   {size}   recorded for {lasted}, closed in {:.2} s", verdict.stop_s)
     });
+    for file in &verdict.side_files {
+        lines.push(format!("  {}   {}", file.path.display(), format::bytes(file.bytes as f64)));
+    }
     lines.push(format!("  ended: {}", verdict.ended_by));
     for problem in &verdict.problems {
         lines.push(style(format!("  ✗ {problem}")).red().to_string());

@@ -1,6 +1,8 @@
 //! The host's table: the C functions a plugin calls, each checking what it is
 //! given before it passes it on to the [`SourceIntake`].
 
+mod side_files;
+
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
@@ -135,6 +137,7 @@ fn answer(context: Option<&Context>, call: &str, result: Result<sys::Status, Ref
         Refusal::NotRunning => return sys::ESTATE,
         Refusal::Invalid(_) => sys::EINVAL,
         Refusal::Limit(..) => sys::ENOMEM,
+        Refusal::Failed(_) => sys::EIO,
     };
     if let Some(context) = context {
         context.log(Level::Error, &format!("{call}: {refusal}"));
@@ -364,6 +367,8 @@ unsafe extern "C" fn get_extension(ctx: *mut c_void, name: *const c_char) -> *co
         std::ptr::from_ref(&context.probe_settings).cast()
     } else if name == sys::EXT_SOURCE_INFO {
         std::ptr::from_ref(&context.source_info).cast()
+    } else if name == sys::EXT_SIDE_FILES {
+        std::ptr::from_ref(&side_files::TABLE).cast()
     } else {
         std::ptr::null()
     }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::clock::ClockIntake;
 use super::header::SyncInfo;
 use super::notice::{Level, samples};
+use super::side::{MAX_SIDE_FILES, SideFile};
 use super::state::{State, StateCell};
 use super::stream::{Budget, Push, StreamIntake, count};
 use super::table::AppendTable;
@@ -37,6 +38,9 @@ pub enum Refusal {
     /// A limit was reached.
     #[error("no more than {1} {0}")]
     Limit(&'static str, usize),
+    /// The operating system failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// What the configuration adds to the headers of a source's streams.
@@ -84,6 +88,8 @@ pub struct SourceIntake {
     pub streams: AppendTable<Arc<StreamIntake>>,
     /// Its clocks, likewise.
     pub clocks: AppendTable<Arc<ClockIntake>>,
+    /// Its files beside the recording, likewise.
+    side_files: AppendTable<Arc<SideFile>>,
     /// The bound on what may wait for the writer.
     pub budget: Arc<Budget>,
     header: SourceHeader,
@@ -131,6 +137,7 @@ impl SourceIntake {
             required,
             streams: AppendTable::new(MAX_STREAMS_PER_SOURCE),
             clocks: AppendTable::new(MAX_CLOCKS_PER_SOURCE),
+            side_files: AppendTable::new(MAX_SIDE_FILES),
             budget: Budget::new(queue_bytes),
             header,
             open: AtomicBool::new(false),
@@ -139,6 +146,12 @@ impl SourceIntake {
             voice: Voice::new(Arc::clone(&shared), name),
             shared,
         })
+    }
+
+    /// What it shares with the others.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Accept what the plugin says from now on.
@@ -242,6 +255,14 @@ impl SourceIntake {
             self.voice.tell(Level::Warning, &format!("{what} lost: {reason}"));
         }
         Ok(())
+    }
+
+    /// Append to a file beside the recording, all or nothing: where the first of `bytes` stands; `None`: there was
+    /// no room.
+    pub fn append_side_file(&self, number: u32, bytes: &[u8]) -> Result<Option<u64>, Refusal> {
+        self.check_open()?;
+        let none = || Refusal::Invalid(format!("no file beside the recording has the number {number}"));
+        Ok(self.shared.side_files.append(self.side_files.get(number).ok_or_else(none)?, bytes))
     }
 
     /// How the source, or one of its streams, is doing, as the plugin says.

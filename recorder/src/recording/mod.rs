@@ -14,6 +14,7 @@ pub mod notice;
 pub mod output;
 pub mod prepare;
 pub mod session;
+pub mod side;
 pub mod state;
 pub mod status;
 pub mod stops;

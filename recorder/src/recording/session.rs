@@ -182,7 +182,8 @@ impl Session {
             self.sources.iter().map(|s| self.meters.source(&s.intake, &s.plugin, at_s)).collect();
         let (on_disk, required, missing) = start_progress(&sources);
         let bytes = self.progress.written_bytes.load(Relaxed);
-        let bytes_per_s = self.meters.file.update(at_s, at_s, bytes);
+        let growing = bytes.saturating_add(self.shared.side_files.written_bytes());
+        let bytes_per_s = self.meters.file.update(at_s, at_s, growing);
         if at_s - self.disk_asked_s >= DISK_PERIOD_S {
             self.disk_asked_s = at_s;
             let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());

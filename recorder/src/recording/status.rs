@@ -64,7 +64,7 @@ pub struct FileStatus {
     pub bytes: u64,
     /// Bytes of them on the disk.
     pub bytes_on_disk: u64,
-    /// Growth over the last ten seconds; `None`: not known yet.
+    /// Growth over the last ten seconds, of it and of the files beside it; `None`: not known yet.
     pub bytes_per_s: Option<f64>,
     /// Free space; `None`: the system does not say.
     pub free_bytes: Option<u64>,

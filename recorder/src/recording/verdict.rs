@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::intake::SourceKind;
 use super::notice::samples;
+use super::side::SideFileReport;
 use super::state::State;
 use super::status::{SourceStatus, StreamStatus};
 
@@ -72,6 +73,8 @@ pub struct Verdict {
     pub duration_s: f64,
     /// Seconds from that request to the closed file.
     pub stop_s: f64,
+    /// Files beside it.
+    pub side_files: Vec<SideFileReport>,
     /// Every stream.
     pub streams: Vec<StreamVerdict>,
     /// The sources as they were at the end.

@@ -167,6 +167,7 @@ mod tests {
             bytes,
             duration_s: 10.0,
             stop_s: 0.1,
+            side_files: vec![],
             streams: judge_streams(std::slice::from_ref(&source), Some(&[(2, 990)].into())),
             sources: vec![source],
         }

@@ -25,7 +25,8 @@ fn report(timestamp: u32, unix_ns: i64) -> Vec<u8> {
 }
 
 fn pipeline() -> Pipeline {
-    Pipeline::new(Sensor::Gaze, 99, 90_000)
+    let gaze = "m=application 0 RTP/AVP 99\r\na=rtpmap:99 com.pupillabs.gaze1/90000\r\n";
+    Pipeline::new(Sensor::Gaze, &crate::rtsp::media(gaze)[0])
 }
 
 /// Long enough after the first packet that it is known to be the first.
@@ -82,7 +83,7 @@ fn a_sender_that_starts_anew_is_placed_by_its_own_reports() {
     assert!(out.contains(&Output::Restarted));
     pipeline.rtp(&gaze(40_002, 3_000_900), 0, &mut out);
     pipeline.end(&mut out);
-    assert!(out.contains(&Output::Lost(1)));
+    assert!(out.contains(&Output::Lost(Some(1))));
 }
 
 #[test]
@@ -94,11 +95,46 @@ fn what_cannot_be_read_is_counted_and_lost_and_what_cannot_be_placed_too() {
     pipeline.rtp(&gaze(1, 450), 0, &mut out);
     pipeline.wait(LATER_NS, &mut out);
     pipeline.rtcp(&report(0, BASE_NS), &mut out);
-    assert!(out.contains(&Output::Unknown(3)) && out.contains(&Output::Lost(1)));
+    assert!(out.contains(&Output::Unknown(3)) && out.contains(&Output::Lost(Some(1))));
     assert_eq!((samples(&out), pipeline.counters.unreadable), (vec![(1, 5_000)], 1));
     let (mut never, mut out) = (self::pipeline(), Vec::new());
     never.rtp(&gaze(1, 450), 0, &mut out);
     never.end(&mut out);
     never.give_up(&mut out);
-    assert_eq!((out, never.counters.never_placed), (vec![Output::Lost(1)], 1));
+    assert_eq!((out, never.counters.never_placed), (vec![Output::Lost(Some(1))], 1));
+}
+
+#[test]
+fn pictures_are_placed_by_their_time_stamp_and_those_that_never_came_are_told() {
+    let scene = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+                 a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0E=\r\n";
+    let mut pipeline = Pipeline::new(Sensor::World, &crate::rtsp::media(scene)[0]);
+    let mut out = Vec::new();
+    let mut send = |n: u16, picture: u32, unit: u8| {
+        let mut bytes = vec![0x80, 0x80 | 96];
+        bytes.extend(n.to_be_bytes());
+        bytes.extend((picture * 3000).to_be_bytes());
+        bytes.extend(7u32.to_be_bytes());
+        bytes.extend([unit, 1, 2]);
+        pipeline.rtp(&bytes, i64::from(n) * 33_000_000, &mut out);
+    };
+    send(0, 0, 0x65);
+    send(1, 1, 0x41);
+    send(4, 4, 0x41);
+    pipeline.rtcp(&report(3000, BASE_NS), &mut out);
+    pipeline.end(&mut out);
+    let told: Vec<String> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Picture(at_ns, picture) => {
+                let after_us = (at_ns - BASE_NS + 500).div_euclid(1000);
+                Some(format!("{after_us} {} {} {}", picture.bytes.len(), picture.is_key, picture.is_complete))
+            }
+            Output::Lost(count) => Some(format!("lost {count:?}")),
+            _ => None,
+        })
+        .collect();
+    // The first one has the parameter set before it. The last one may miss a packet.
+    assert_eq!(told, ["-33333 13 true true", "0 7 false true", "lost Some(2)", "100000 7 false false"]);
+    assert_eq!(pipeline.counters.incomplete, 1);
 }

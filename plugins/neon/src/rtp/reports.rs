@@ -64,12 +64,10 @@ impl Reports {
         }
     }
 
-    /// Place packets by this pair until a report comes; its ticks and phone time.
-    pub fn assume(&mut self, pair: Report) -> (i64, i64) {
-        let ticks = self.extended(pair.timestamp);
-        self.offset_ns = Some(pair.unix_ns - self.nanoseconds(ticks));
+    /// Until a report comes, what is stamped `ticks` was at `unix_ns`.
+    pub fn assume(&mut self, ticks: i64, unix_ns: i64) {
+        self.offset_ns = Some(unix_ns - self.nanoseconds(ticks));
         self.is_assumed = true;
-        (ticks, pair.unix_ns)
     }
 
     /// The stamp without its wrap: the nearest to the one before.

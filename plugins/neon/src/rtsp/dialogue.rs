@@ -148,7 +148,10 @@ impl Dialogue {
     fn described(&mut self, answer: &Response<Vec<u8>>) -> Result<(), Refused> {
         let sdp = String::from_utf8_lossy(answer.body());
         let nothing = || Refused("its description names nothing that is sent".to_owned());
-        self.medium = Some(media(&sdp).into_iter().next().ok_or_else(nothing)?);
+        // With the pictures of a camera there may be sound.
+        let mut all = media(&sdp);
+        let first = all.iter().position(Medium::is_picture).unwrap_or(0);
+        self.medium = Some(if first < all.len() { all.swap_remove(first) } else { return Err(nothing()) });
         let base = answer.header(&headers::CONTENT_BASE).and_then(|base| Url::parse(base.as_str()).ok());
         // Some put an address there at which they cannot be reached; the connection stands.
         if let Some(base) = base {
@@ -176,8 +179,11 @@ impl Dialogue {
 
     /// Pictures and sound are set up by their track; everything else as a whole, for the phone knows no track of it.
     fn control(&self) -> Url {
-        let is_track = |medium: &&Medium| matches!(medium.encoding.to_ascii_lowercase().as_str(), "h264");
-        let track = self.medium.as_ref().filter(is_track).filter(|medium| !medium.control.is_empty());
+        let track = self
+            .medium
+            .as_ref()
+            .filter(|medium| medium.is_picture())
+            .filter(|medium| !medium.control.is_empty());
         track.and_then(|medium| self.base.join(&medium.control).ok()).unwrap_or_else(|| self.base.clone())
     }
 

@@ -111,7 +111,7 @@ impl Link {
             stream.set_nonblocking(true).map_err(text)?;
         }
         let mut link = Self {
-            pipeline: Pipeline::new(sensor, medium.payload_type, medium.rate_hz),
+            pipeline: Pipeline::new(sensor, &medium),
             next_sign: Instant::now() + sign_pause(&dialogue),
             stream,
             demux,

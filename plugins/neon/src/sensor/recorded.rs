@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use lockstep_platform::seconds;
-use lockstep_plugin_api::{Error, Host, LogLevel, RawStream, State};
+use lockstep_plugin_api::{Error, Host, LogLevel, RawStream, SideFile, State};
 use serde_json::json;
 
+use crate::payload::h264::Picture;
 use crate::pipeline::Output;
 use crate::rtp::reports::Change;
+use crate::streams::Recordable;
 
 /// Lengths that are told of, at most.
 const LENGTHS: usize = 16;
@@ -17,6 +19,9 @@ const LENGTHS: usize = 16;
 pub struct Recorded {
     host: Host,
     stream: RawStream,
+    /// Where pictures go, and how many are there.
+    file: Option<SideFile>,
+    pictures: i64,
     stamps_s: Vec<f64>,
     values: Vec<u8>,
     /// Why nothing comes, and since when, in seconds of recorder time.
@@ -30,10 +35,12 @@ pub struct Recorded {
 
 impl Recorded {
     /// Nothing has come yet.
-    pub fn new(host: Host, stream: RawStream) -> Self {
+    pub fn new(host: Host, Recordable { stream, file }: Recordable) -> Self {
         Self {
             host,
             stream,
+            file,
+            pictures: 0,
             stamps_s: Vec::new(),
             values: Vec::new(),
             ended: None,
@@ -61,9 +68,13 @@ impl Recorded {
                     self.stamps_s.push(seconds(unix_ns));
                     self.values.extend(values);
                 }
+                Output::Picture(unix_ns, picture) => {
+                    self.begun()?;
+                    self.picture(unix_ns, &picture)?;
+                }
                 Output::Lost(count) => {
                     self.flush()?;
-                    self.stream.report_gap(Some(count), "packets that never came or could not be read")?;
+                    self.stream.report_gap(count, "never came, or could not be read")?;
                 }
                 Output::Unknown(length) => self.unknown(length)?,
                 Output::Report(ticks, unix_ns, change) => self.report(ticks, unix_ns, change)?,
@@ -110,6 +121,20 @@ impl Recorded {
         }
         (self.has_samples, self.received_s) = (true, now_s);
         self.say(State::Streaming, "");
+        Ok(())
+    }
+
+    fn picture(&mut self, unix_ns: i64, picture: &Picture) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(offset) = file.append(&picture.bytes)? else {
+            self.flush()?;
+            return self.stream.report_gap(Some(1), "the disk was too slow for its pictures");
+        };
+        let (offset, bytes) = (offset.cast_signed(), picture.bytes.len() as i64);
+        let sample = [self.pictures, offset, bytes, picture.is_key.into(), picture.is_complete.into()];
+        self.pictures += 1;
+        self.stamps_s.push(seconds(unix_ns));
+        self.values.extend(sample.iter().flat_map(|value| value.to_ne_bytes()));
         Ok(())
     }
 

@@ -349,3 +349,40 @@ fn extensions_are_found_by_name() {
     assert_eq!((settings.probes_per_burst, settings.interval_s), (8, 5.0));
     assert!(call!(host, get_extension, c"unheard of".as_ptr()).is_null());
 }
+
+#[test]
+fn files_beside_the_recording_are_made_appended_to_and_refused() {
+    let host = Host::new();
+    let table = host.table.table;
+    let get = table.get_extension.expect("the host has it");
+    // SAFETY: a terminated name; the table of this name is static.
+    let files = unsafe { &*get(table.ctx, sys::EXT_SIDE_FILES.as_ptr()).cast::<sys::SideFiles>() };
+    let (create, append) = (files.create.expect("there"), files.append.expect("there"));
+    let new =
+        || sys::SideFile { struct_size: size_of::<sys::SideFile>() as u32, id: 0, file_name: text_of("") };
+    let mut made = new();
+    let mut make = |what: &str, out: *mut sys::SideFile| {
+        // SAFETY: as a plugin calls it, with what lives for the call or is not to be written.
+        unsafe { create(table.ctx, text_of(what), text_of("h264"), out) }
+    };
+    assert_eq!(make("scene", &mut made), sys::ESTATE, "there is no recording yet");
+    let dir = tempfile::tempdir().expect("a folder");
+    host.source.shared().side_files.set_recording(&dir.path().join("rec.xdf"));
+    assert_eq!(make("a/b", &mut new()), sys::EINVAL);
+    assert!(host.last_line().contains("a/b"));
+    assert_eq!(make("scene", null_mut()), sys::EINVAL);
+    assert_eq!(make("scene", &mut made), sys::OK);
+    // SAFETY: the host keeps it for ever.
+    assert_eq!((made.id, unsafe { made.file_name.as_str() }), (1, Some("rec_it_scene.h264")));
+    let mut offset = 99;
+    // SAFETY: bytes and place that live for the call, or none.
+    unsafe {
+        assert_eq!(append(table.ctx, 1, b"ab".as_ptr().cast(), 2, &mut offset), sys::OK);
+        assert_eq!(append(table.ctx, 1, b"c".as_ptr().cast(), 1, null_mut()), sys::OK);
+        assert_eq!(offset, 0);
+        assert_eq!(append(table.ctx, 1, null(), 3, &mut offset), sys::EINVAL);
+        assert_eq!(append(table.ctx, 2, b"ab".as_ptr().cast(), 2, &mut offset), sys::EINVAL);
+    }
+    std::fs::remove_dir_all(dir.path()).expect("it is there");
+    assert_eq!(make("eyes", &mut new()), sys::EIO);
+}

@@ -1,4 +1,4 @@
-//! A source adds a clock or a stream.
+//! A source adds a clock, a stream, or a file beside the recording.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Refusal, SourceIntake};
 use crate::recording::clock::{ClockIntake, ClockSpec, EXCHANGE_TYPE};
 use crate::recording::header::{HeaderDetails, exchange_header, stream_header};
+use crate::recording::side::{MAX_SIDE_FILES, SideFile};
 use crate::recording::stream::{Role, StreamIntake, StreamSpec};
 
 /// Streams one source may have.
@@ -81,6 +82,21 @@ impl SourceIntake {
         let budget = Arc::clone(&self.budget);
         let companion = self.shared.add(|id| StreamIntake::new(id, companion, header, budget))?;
         Ok(Arc::new(ClockIntake::new(spec, companion)))
+    }
+
+    /// Add a file beside the recording: its number, and itself.
+    pub fn add_side_file(&self, what: &str, suffix: &str) -> Result<(u32, &Arc<SideFile>), Refusal> {
+        self.check_open()?;
+        let made = self.shared.side_files.create(&self.name, what, suffix)?;
+        let mut number = 0;
+        let added = self.side_files.append(|n| {
+            number = n;
+            Some(made)
+        });
+        // There are not more than this of all sources together.
+        let file = added.ok_or(Refusal::Limit("files beside a recording", MAX_SIDE_FILES))?;
+        self.shared.events.write("side_file", &self.name, "", json!({"what": what, "file": file.file_name}));
+        Ok((number, file))
     }
 
     /// Add a stream.

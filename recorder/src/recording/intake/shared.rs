@@ -9,6 +9,7 @@ use super::Refusal;
 use crate::recording::events::{self, Events};
 use crate::recording::header::Identity;
 use crate::recording::notice::Notices;
+use crate::recording::side::SideFiles;
 use crate::recording::stream::StreamIntake;
 use crate::recording::table::AppendTable;
 
@@ -28,6 +29,8 @@ pub struct Shared {
     pub wake: Sender<()>,
     /// Every stream of the recording, in the order in which they were added.
     pub streams: AppendTable<Arc<StreamIntake>>,
+    /// Files beside it.
+    pub side_files: SideFiles,
     next_stream_id: AtomicU32,
 }
 
@@ -37,7 +40,8 @@ impl Shared {
         let streams = AppendTable::new(MAX_STREAMS);
         let next_stream_id = AtomicU32::new(events::STREAM_ID + 1);
         streams.append(|_| Some(Arc::clone(events.stream())));
-        Arc::new(Self { events, notices, identity, wake, streams, next_stream_id })
+        let side_files = SideFiles::default();
+        Arc::new(Self { events, notices, identity, wake, streams, side_files, next_stream_id })
     }
 
     /// Add a stream, unless there are too many.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Session, Watcher};
 use crate::host::StopReport;
 use crate::recording::notice::Level;
+use crate::recording::side::SideFileReport;
 use crate::recording::status::Phase;
 use crate::recording::stops::Stops;
 use crate::recording::verdict::{Outcome, Verdict, all_required_in_file, judge, judge_streams};
@@ -35,6 +36,7 @@ impl Session {
         watcher.status(self.status());
         self.shared.events.write("stop", "", "", json!({"reason": reason}));
         let mut problems = self.stop_sources(asked + STOP_DEADLINE).await;
+        self.close_side_files().await;
         let status = self.status();
         let counts: Vec<_> = status
             .sources
@@ -53,6 +55,8 @@ impl Session {
         }
         self.shared.events.write("stopped", "", "", json!({"streams": counts}));
         let report = self.close_file(stops).await;
+        let mut side_files = self.shared.side_files.reports();
+        problems.extend(side_files.iter().filter_map(SideFileReport::problem));
         if let Some(error) = &report.error {
             problems.push(format!("writing failed: {error}"));
         }
@@ -75,6 +79,9 @@ impl Session {
         let empty = streams.iter().all(|s| s.samples_in_file == 0);
         // Without a sample it is worth nothing, and would stand in the way of another try.
         let removed = outcome == Outcome::Failed && empty && std::fs::remove_file(&self.path).is_ok();
+        if removed {
+            side_files.retain(|file| file.bytes > 0 || std::fs::remove_file(&file.path).is_err());
+        }
         Verdict {
             outcome,
             begun,
@@ -84,6 +91,7 @@ impl Session {
             bytes: if removed { 0 } else { report.bytes },
             duration_s,
             stop_s: asked.elapsed().as_secs_f64(),
+            side_files,
             streams,
             sources: status.sources,
         }
@@ -122,14 +130,35 @@ impl Session {
         problems
     }
 
+    /// Have the files beside the recording written to their ends, and say in it how that went.
+    async fn close_side_files(&mut self) {
+        let files = &self.shared.side_files;
+        files.finish();
+        let begun = Instant::now();
+        while !files.is_done() && begun.elapsed() < SLOW_CLOSE {
+            tokio::time::sleep(END_PERIOD).await;
+        }
+        for file in files.reports() {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+            let details = json!({
+                "file": name, "bytes": file.bytes, "lost_bytes": file.lost_bytes, "error": file.error,
+                "all_written": files.is_done(),
+            });
+            self.shared.events.write("side_file_closed", &file.source, "", details);
+        }
+    }
+
     /// Have the writer write what is left and the footers, however long the disk
     /// takes, unless a second request says that this is too long.
     async fn close_file(&mut self, stops: &mut Stops) -> WriterReport {
         self.writer.finish();
         let begun = Instant::now();
-        let mut told = false;
+        let (mut told, mut report) = (false, None);
         loop {
-            if let Some(report) = self.writer.report(Duration::ZERO) {
+            report = report.or_else(|| self.writer.report(Duration::ZERO));
+            if self.shared.side_files.is_done()
+                && let Some(report) = report.take()
+            {
                 return report;
             }
             if begun.elapsed() > SLOW_CLOSE && !told {

@@ -85,6 +85,7 @@ impl Session {
                 return Err(failed(e));
             }
         };
+        shared.side_files.set_recording(path);
         shared.events.write(
             "start",
             "",
