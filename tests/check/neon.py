@@ -2,7 +2,8 @@
 
 TRUTH is the folder of truth logs of `lockstep simulate neon`. Values bit for bit; stamps within a tick of 90 kHz of
 the phone's clock, or `--stamps SECONDS`; those of eye events, which are rare, `--event-stamps`. Every sample that reached the recorder between its first and its last is
-there: those that the simulated network lost are not expected. What was found is printed as JSON.
+there: those that the simulated network lost are not expected. Pictures of the cameras are decoded from the file beside
+the recording. What was found is printed as JSON.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyxdf
+from neon_frames import compare_frames
 from neon_truth import Log
 from recording import expect
 
@@ -133,6 +135,7 @@ def main():
     parser.add_argument("truth", type=Path)
     parser.add_argument("--stamps", type=float, default=TICK_S, metavar="S", help="how wrong stamps may be")
     parser.add_argument("--event-stamps", type=float, metavar="S", help="the same, of eye events; by default as others")
+    parser.add_argument("--frame-stamps", type=float, metavar="S", help="the same, of pictures")
     arguments = parser.parse_args()
     streams, _ = pyxdf.load_xdf(str(arguments.file), synchronize_clocks=False, dejitter_timestamps=False)
     by_name = {stream["info"]["name"][0].split("_Neon ")[-1]: stream for stream in streams}
@@ -145,6 +148,10 @@ def main():
             tolerances = {"imu": 1e-6, "eye_events": arguments.event_stamps or arguments.stamps}
             tolerance_s = tolerances.get(name, arguments.stamps)
             found[name] = compare(name, by_name[title], truth, expected, tolerance_s)
+    frame_tolerance_s = arguments.frame_stamps or arguments.stamps
+    for title, name in {"Scene Frames": "scene", "Eye Frames": "eyes"}.items():
+        if title in by_name and len(by_name[title]["time_stamps"]):
+            found[name] = compare_frames(name, by_name[title], arguments.file, arguments.truth, frame_tolerance_s)
     expect("gaze" in found, f"no gaze is in {arguments.file}: {sorted(by_name)}")
     json.dump(found, sys.stdout)
 

@@ -86,7 +86,10 @@ pub fn choose(phones: &[Phone], wanted: &str) -> Result<Phone, String> {
                 .to_owned(),
         ),
         [] => Err(format!("{wanted} is not on the network, but {}", names.join(", "))),
-        _ => Err(format!("several phones are on the network: {}; say which by `device`", names.join(", "))),
+        _ => Err(format!(
+            "several phones are on the network: {}; say which by its name (`device`)",
+            names.join(", ")
+        )),
     }
 }
 

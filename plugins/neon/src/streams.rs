@@ -82,10 +82,16 @@ fn kind(sensor: Sensor) -> Kind {
     }
 }
 
-/// Label and unit of the channels of a camera: which picture of the file it is, where its bytes are, and whether they
-/// are a picture by themselves, and a whole one.
-const FRAMES: [(&str, &str); 5] =
-    [("frame", "count"), ("offset", "bytes"), ("size", "bytes"), ("keyframe", "0/1"), ("complete", "0/1")];
+/// Label and unit of the channels of a camera: which picture of the file it is, where its bytes are, whether they are a
+/// picture by themselves, and a whole one, and its time stamp as it was sent.
+const FRAMES: [(&str, &str); 6] = [
+    ("frame", "count"),
+    ("offset", "bytes"),
+    ("size", "bytes"),
+    ("keyframe", "0/1"),
+    ("complete", "0/1"),
+    ("rtp_timestamp", "ticks"),
+];
 
 /// The channels of a stream, in XML: gaze with more than other streams have of theirs.
 fn channels(sensor: Sensor) -> (usize, String) {

@@ -13,10 +13,16 @@ pub struct NeonPhone {
 }
 
 impl NeonPhone {
-    /// One with these flags, on a free port.
+    /// One with these flags, on a free port, that nobody finds by itself.
     #[track_caller]
     pub fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = lockstep(["simulate", "neon", "--no-mdns", "--port", "0"]);
+        Self::announced(flags.into_iter().chain(["--no-mdns"]))
+    }
+
+    /// One that announces itself.
+    #[track_caller]
+    pub fn announced<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = lockstep(["simulate", "neon", "--port", "0"]);
         let process = Process::start(command.args(flags));
         let port = process.wait_for_line("the phone to answer", |line| {
             let rest = line.trim().strip_prefix("REST http://127.0.0.1:")?;

@@ -123,7 +123,8 @@ impl Pictures {
     }
 
     fn finish(&mut self, is_whole: bool, out: &mut Vec<Picture>) {
-        let is_whole = is_whole && self.fragment.take().is_none();
+        // A unit that never ended.
+        let is_whole = self.fragment.take().is_none() && is_whole;
         if let Some(mut picture) = self.current.take() {
             picture.is_complete &= is_whole;
             out.push(picture);

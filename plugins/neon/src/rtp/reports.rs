@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_assumed_counts_until_the_first_report() {
         let mut reports = reports();
-        reports.assume(report(1, 500_000_000));
+        reports.assume(90_000, BASE_NS + SECOND_NS + 500_000_000);
         assert_eq!(reports.offset_ns(), Some(BASE_NS + 500_000_000));
         assert_eq!(reports.report(report(3, 0)).1, Change::First);
         assert_eq!(reports.offset_ns(), Some(BASE_NS));

@@ -131,7 +131,8 @@ impl Recorded {
             return self.stream.report_gap(Some(1), "the disk was too slow for its pictures");
         };
         let (offset, bytes) = (offset.cast_signed(), picture.bytes.len() as i64);
-        let sample = [self.pictures, offset, bytes, picture.is_key.into(), picture.is_complete.into()];
+        let (is_key, is_complete) = (picture.is_key.into(), picture.is_complete.into());
+        let sample = [self.pictures, offset, bytes, is_key, is_complete, picture.timestamp.into()];
         self.pictures += 1;
         self.stamps_s.push(seconds(unix_ns));
         self.values.extend(sample.iter().flat_map(|value| value.to_ne_bytes()));
