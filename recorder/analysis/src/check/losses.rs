@@ -4,6 +4,7 @@ use lockstep_xdf::part::recorders_part;
 use lockstep_xdf::{Columns, Element, LoadError, ScannedStream, Selection};
 
 use super::rules;
+use super::side_files::SideFiles;
 use super::{Finding, StampFacts};
 use crate::Recording;
 use crate::clocks::EXCHANGE_TYPE;
@@ -104,8 +105,9 @@ fn number(losses: &Element, name: &str) -> u64 {
     losses.text_at(name).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Events that say that the file itself is not whole.
+/// Events that say that the file itself is not whole, or what there is beside it.
 fn events(recording: &Recording, out: &mut Vec<Finding>) -> Result<(), LoadError> {
+    let mut side_files = SideFiles::default();
     for (index, stream) in recording.scan.streams.iter().enumerate() {
         if stream.info.kind != EVENTS_TYPE {
             continue;
@@ -114,17 +116,23 @@ fn events(recording: &Recording, out: &mut Vec<Finding>) -> Result<(), LoadError
         while let Some(block) = blocks.next_block()? {
             let Columns::Text(columns) = &block.data.values else { continue };
             for text in columns.first().into_iter().flat_map(|column| column.iter()) {
-                if !text.contains("write_error") && !text.contains("sync_error") {
+                if !["write_error", "sync_error", "side_file"].iter().any(|name| text.contains(name)) {
                     continue;
                 }
                 let Ok(event) = serde_json::from_str::<serde_json::Value>(text) else { continue };
                 let field = |name: &str| event.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
-                if matches!(field("event"), "write_error" | "sync_error") {
-                    let what = format!("{}: {}", field("event").replace('_', " "), field("text"));
-                    out.push(Finding::new(&rules::WRITE_ERROR, what).of(stream).at(block.file_offset));
+                match field("event") {
+                    name @ ("write_error" | "sync_error") => {
+                        let what = format!("{}: {}", name.replace('_', " "), field("text"));
+                        out.push(Finding::new(&rules::WRITE_ERROR, what).of(stream).at(block.file_offset));
+                    }
+                    "side_file" => side_files.made(field("file")),
+                    "side_file_closed" => side_files.closed(&event),
+                    _ => {}
                 }
             }
         }
     }
+    side_files.find(&recording.path, out);
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod clocks;
 mod losses;
 mod rules;
+mod side_files;
 mod stamps;
 mod streams;
 mod structure;

@@ -94,6 +94,12 @@ rules! {
     WRITE_ERROR = "write-error", Error,
         "the recorder could not write all it had: a full or failing disk",
         "see the events with `lockstep info`; what was written before can be read";
+    SIDE_FILE = "side-file", Warning,
+        "a file beside the recording, such as video, is not as the recorder left it: the samples that point into it point at nothing",
+        "copy it from where it was recorded, and keep it beside the recording, under its name";
+    SIDE_FILE_LOST = "side-file-lost", Error,
+        "not all that was to be in a file beside the recording is in it: a full, failing or slow disk",
+        "see the events with `lockstep info`; samples whose bytes were lost are not in the recording either";
     OFFSET_GARBAGE = "offset-garbage", Error,
         "these clock offsets were never measured: LabRecorder writes arbitrary numbers when a measurement times out",
         "`smooth` and `robust` withstand a few; check the result with `lockstep clock --plot`";
