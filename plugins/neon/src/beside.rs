@@ -1,7 +1,7 @@
 //! Work that may take its time, beside a thread that must stop at once.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep_plugin_api::Stop;
 
@@ -30,12 +30,31 @@ pub fn unless_stopped<T: Send + 'static>(
     }
 }
 
-/// Do `work` on a thread of its own, which is left behind when it takes longer than `patience`: `None` then.
-pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Do `work` on a thread of its own, which is left behind when it takes longer than `patience`, or longer than
+/// `at_stop` once `stop` is given: `None` then.
+pub fn within<T: Send + 'static>(
+    patience: Duration,
+    stop: &Stop,
+    at_stop: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     let (done, result) = sync_channel(1);
     let thread = std::thread::Builder::new().name("neon-connect".to_owned());
     thread.spawn(move || drop(done.send(work()))).ok()?;
-    result.recv_timeout(patience).ok()
+    let mut until = Instant::now() + patience;
+    let mut is_stopped = false;
+    loop {
+        if stop.is_set() && !is_stopped {
+            is_stopped = true;
+            until = until.min(Instant::now() + at_stop);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        match result.recv_timeout(left.min(LOOK)) {
+            Ok(result) => return Some(result),
+            Err(RecvTimeoutError::Timeout) if left > LOOK => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +72,16 @@ mod tests {
             Ok(())
         });
         assert!(never.is_err() && begun.elapsed() < Duration::from_secs(3));
+    }
+
+    #[test]
+    fn work_that_takes_too_long_is_left_behind() {
+        let (stop, ms) = (Stop::new(), Duration::from_millis);
+        let sleep = |time: Duration| move || std::thread::sleep(time);
+        assert_eq!(within(ms(20_000), &stop, ms(1), || 3), Some(3));
+        assert_eq!(within(ms(20), &stop, ms(1), sleep(ms(5000))), None);
+        stop.signal();
+        assert_eq!(within(ms(20_000), &stop, ms(20), sleep(ms(5000))), None);
+        assert_eq!(within(ms(20_000), &stop, ms(4000), || 3), Some(3));
     }
 }

@@ -18,6 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn tell(address: &str, device: &str, order: &Order) -> Result<(String, Value), String> {
     let (at, status) = find::known(address, device)?;
     let name = status.phone.unwrap_or_default().device_name;
-    let answer = rest::tell(at, order, PATIENCE).map_err(|denied| format!("{name} at {at}: {denied}"))?;
-    Ok((name, answer))
+    let answer =
+        rest::tell(at, order, PATIENCE).map_err(|denied| plain(&format!("{name} at {at}: {denied}")))?;
+    Ok((plain(&name), answer))
+}
+
+/// For a terminal, without control characters.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -142,8 +142,8 @@ pub struct Status {
     pub phone: Option<PhoneStatus>,
     /// The glasses.
     pub hardware: HardwareStatus,
-    /// It makes a recording of its own.
-    pub is_recording: bool,
+    /// The recording of its own that it makes, by its id.
+    pub recording: Option<String>,
     sensors: HashMap<String, SensorStatus>,
 }
 
@@ -183,7 +183,8 @@ impl Status {
             },
             "Event" => return PhoneEvent::deserialize(data).map_or(News::Other, News::Event),
             "Recording" => {
-                self.is_recording = data["action"] == "START";
+                let id = data["id"].as_str().unwrap_or_default().to_owned();
+                self.recording = (data["action"] == "START").then_some(id);
                 return News::Recording(data.clone());
             }
             _ => return News::Other,
@@ -248,9 +249,9 @@ mod tests {
             status.take(&json!({"model": "Recording", "data": {"action": "START"}})),
             News::Recording(_)
         ));
-        assert!(status.is_recording);
+        assert_eq!(status.recording.as_deref(), Some(""));
         status.take(&json!({"model": "Recording", "data": {"action": "SAVE"}}));
-        assert!(!status.is_recording);
+        assert_eq!(status.recording, None);
     }
 
     #[test]

@@ -58,10 +58,11 @@ enum Datum {
 
 impl Datum {
     fn bytes(&self) -> usize {
-        match self {
+        let own = match self {
             Self::Packet(packet) => packet.payload.len(),
             Self::Picture(picture) => picture.bytes.len(),
-        }
+        };
+        own + size_of::<Held>()
     }
 }
 
@@ -144,7 +145,7 @@ impl Pipeline {
     pub fn end(&mut self, out: &mut Vec<Output>) {
         self.order.end(&mut self.next);
         self.pass(out);
-        self.end_pictures();
+        self.end_pictures(out);
     }
 
     /// Whether packets wait for one that is missing.
@@ -204,7 +205,7 @@ impl Pipeline {
                     None => out.push(Output::Lost(Some(count))),
                 },
                 Next::Restarted => {
-                    self.end_pictures();
+                    self.end_pictures(out);
                     self.give_up(out);
                     self.reports.restart();
                     self.ssrc = None;
@@ -224,11 +225,13 @@ impl Pipeline {
         }
     }
 
-    fn end_pictures(&mut self) {
+    fn end_pictures(&mut self, out: &mut Vec<Output>) {
+        let mut ended = Vec::new();
         if let Some(pictures) = &mut self.pictures {
-            pictures.end();
+            pictures.end(&mut ended);
             self.counters.unfinished = pictures.unfinished;
         }
+        self.arrange_pictures(ended, out);
     }
 
     fn arrange_pictures(&mut self, ended: Vec<Picture>, out: &mut Vec<Output>) {

@@ -71,11 +71,7 @@ impl Task {
             pause = if begun.elapsed() > LASTING { RETRY.0 } else { (pause * 2).min(RETRY.1) };
             stop.wait(pause);
         }
-        let incomplete = totals.pipeline.incomplete;
-        if incomplete > 0 {
-            let text = format!("{}: {incomplete} pictures are, or may be, incomplete", self.sensor.name());
-            self.host.log(LogLevel::Warn, &text);
-        }
+        recorded.tell_incomplete()?;
         Ok(totals.summary())
     }
 

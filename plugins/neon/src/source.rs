@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep_platform::seconds;
 use lockstep_plugin_api::{
@@ -29,6 +29,8 @@ const SEARCH: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before a phone is asked again.
 const RETRY: Duration = Duration::from_millis(300);
+/// Longest time for what the phone says when all is over.
+const LAST_WORDS: Duration = Duration::from_millis(60);
 /// The battery is told of again when it has lost as much, percent.
 const BATTERY_STEP: f64 = 5.0;
 
@@ -40,6 +42,8 @@ pub struct NeonSource {
     stop: Stop,
     /// Written by the threads when they end.
     counted: Arc<Mutex<Map<String, Value>>>,
+    /// All but the one that starts them.
+    threads: Arc<Mutex<Vec<SourceThread>>>,
 }
 
 impl Source for NeonSource {
@@ -51,7 +55,7 @@ impl Source for NeonSource {
 
     fn create(host: Host, options: Options) -> Result<Self, Error> {
         options.check()?;
-        Ok(Self { host, options, stop: Stop::new(), counted: Arc::default() })
+        Ok(Self { host, options, stop: Stop::new(), counted: Arc::default(), threads: Arc::default() })
     }
 
     fn start(&mut self) -> Result<(), Error> {
@@ -66,6 +70,7 @@ impl Source for NeonSource {
             at: Arc::default(),
             status: Arc::default(),
             counted: Arc::clone(&self.counted),
+            threads: Arc::clone(&self.threads),
             echo_at: Arc::default(),
             running: None,
             deaf_since_s: None,
@@ -77,7 +82,8 @@ impl Source for NeonSource {
 
     fn stop(&mut self) -> Result<(), Error> {
         self.stop.stop_and_join();
-        let counted = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+        std::mem::take(&mut *locked(&self.threads)).into_iter().for_each(SourceThread::join);
+        let counted = std::mem::take(&mut *locked(&self.counted));
         self.host.event("neon summary", &Value::Object(counted))
     }
 }
@@ -95,6 +101,7 @@ struct Supervisor {
     at: Arc<Mutex<Option<SocketAddr>>>,
     status: Arc<Mutex<Status>>,
     counted: Arc<Mutex<Map<String, Value>>>,
+    threads: Arc<Mutex<Vec<SourceThread>>>,
     /// Where the phone can be asked for its time, as it says.
     echo_at: Arc<Mutex<Option<SocketAddr>>>,
     running: Option<Running>,
@@ -107,7 +114,11 @@ struct Supervisor {
 struct Running {
     phone: PhoneStatus,
     events: Option<TextStream>,
-    threads: Vec<SourceThread>,
+}
+
+/// What several threads write, whoever of them failed.
+fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Supervisor {
@@ -118,9 +129,6 @@ impl Supervisor {
                 self.tell(state, &why);
                 self.stop.wait(RETRY);
             }
-        }
-        if let Some(running) = self.running {
-            running.threads.into_iter().for_each(SourceThread::join);
         }
         Ok(())
     }
@@ -152,9 +160,9 @@ impl Supervisor {
         }
         // Its address and its ports may be others than before.
         let echo_at = phone.time_echo_port.map(|port| SocketAddr::new(at.ip(), port));
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
-        *self.echo_at.lock().unwrap_or_else(PoisonError::into_inner) = echo_at;
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *locked(&self.at) = Some(at);
+        *locked(&self.echo_at) = echo_at;
+        *locked(&self.status) = fresh;
         if self.running.is_none() {
             self.running = Some(self.begin(phone)?);
         }
@@ -183,7 +191,10 @@ impl Supervisor {
             }
         }
         // The last of it may be on its way.
-        while let Ok(Some(message)) = listener.next() {
+        let until = Instant::now() + LAST_WORDS;
+        while let Ok(Some(message)) = listener.next()
+            && Instant::now() < until
+        {
             self.message(&message)?;
         }
         Ok(Ok(()))
@@ -204,13 +215,13 @@ impl Supervisor {
     /// Add clock and streams, and start the threads.
     fn begin(&self, phone: PhoneStatus) -> Result<Running, Error> {
         let host = self.host;
-        let hardware = self.status.lock().unwrap_or_else(PoisonError::into_inner).hardware.clone();
+        let hardware = locked(&self.status).hardware.clone();
         let device = Device::new(&phone, &hardware, &self.session_id);
         let info = ClockInfo::new(format!("{}_Neon Clock", device.name), Domain::Unix);
         let clock = host.add_clock(&info.resolution_s(RESOLUTION_S, Stamp::Floor))?;
-        let mut running = Running { events: None, threads: Vec::new(), phone };
+        let mut running = Running { events: None, phone };
         let whereabouts = Whereabouts::default();
-        running.threads.push(self.spawn_clock(clock, &whereabouts)?);
+        locked(&self.threads).push(self.spawn_clock(clock, &whereabouts)?);
         if running.phone.time_echo_port.is_none() {
             let text = "its app is too old to be asked for its time: its samples cannot be placed among others; \
                         update the app";
@@ -220,9 +231,11 @@ impl Supervisor {
             running.events = Some(streams::add_events(host, &device, &clock)?);
         }
         for sensor in Sensor::ALL.into_iter().filter(|sensor| self.options.sensors.wants(*sensor)) {
-            running.threads.extend(self.spawn_sensor(sensor, &device, &clock, &whereabouts)?);
+            let thread = self.spawn_sensor(sensor, &device, &clock, &whereabouts)?;
+            locked(&self.threads).extend(thread);
         }
-        running.threads.extend(self.spawn_control()?);
+        let thread = self.spawn_control()?;
+        locked(&self.threads).extend(thread);
         self.tell_phone(&running.phone)?;
         Ok(running)
     }
@@ -234,7 +247,7 @@ impl Supervisor {
         host.spawn("neon-clock", move || {
             let c = clock::run(host, &clock, echo, &whereabouts, &stop)?;
             let summary = json!({"asked": c.asked, "answered": c.answered, "late": c.late, "wrong": c.wrong});
-            counted.lock().unwrap_or_else(PoisonError::into_inner).insert("time_echo".to_owned(), summary);
+            locked(&counted).insert("time_echo".to_owned(), summary);
             Ok(())
         })
     }
@@ -256,7 +269,7 @@ impl Supervisor {
         let thread = self.host.spawn("neon-control", move || {
             let _lives = lives;
             let summary = task.run(&stop)?;
-            counted.lock().unwrap_or_else(PoisonError::into_inner).insert("control".to_owned(), summary);
+            locked(&counted).insert("control".to_owned(), summary);
             Ok(())
         })?;
         Ok(Some(thread))
@@ -288,7 +301,7 @@ impl Supervisor {
         let (stop, counted) = (self.stop.clone(), Arc::clone(&self.counted));
         let thread = self.host.spawn(&format!("neon-{}", sensor.name()), move || {
             let summary = task.run(stream, &stop)?;
-            counted.lock().unwrap_or_else(PoisonError::into_inner).insert(sensor.name().to_owned(), summary);
+            locked(&counted).insert(sensor.name().to_owned(), summary);
             Ok(())
         })?;
         Ok(Some(thread))
@@ -296,7 +309,7 @@ impl Supervisor {
 
     fn message(&mut self, message: &Value) -> Result<(), Error> {
         let (news, phone) = {
-            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut status = locked(&self.status);
             (status.take(message), status.phone.clone())
         };
         match news {

@@ -115,8 +115,9 @@ pub fn run(args: &NeonArgs) -> Result<u8, Failure> {
 
 fn event(args: &EventArgs) -> Result<u8, Failure> {
     let (phone, answer) = args.which.tell(&Order::Event(args.name.clone(), args.timestamp_ns))?;
-    let at_ns = answer["timestamp"].as_i64().unwrap_or_default();
-    let at = jiff::Timestamp::from_nanosecond(at_ns.into()).unwrap_or_default();
+    let at_ns = answer["timestamp"].as_i64().map(i128::from);
+    let at = at_ns.and_then(|ns| jiff::Timestamp::from_nanosecond(ns).ok());
+    let at = at.map_or_else(|| "a time it does not say".to_owned(), |at| at.to_string());
     let fate = match answer["recording_id"].as_str() {
         Some(id) => format!("kept in its recording {id}"),
         None => "not kept by it, for it does not record".to_owned(),

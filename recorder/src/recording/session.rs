@@ -101,6 +101,7 @@ impl Session {
         for change in self.alarms.update(&status, self.clock_interval_s, &trouble) {
             self.tell_alarm(&change);
         }
+        self.tell_side_file_errors();
         if let (Some(error), false) = (&trouble.sync_error, self.sync_error_told) {
             self.sync_error_told = true;
             self.shared.events.write("sync_error", "", "", json!({"text": error}));
@@ -154,6 +155,16 @@ impl Session {
                 None => format!("its start has not returned for {START_HANG_S:.0} s"),
             };
             source.intake.fail(&reason);
+        }
+    }
+
+    /// A file beside the recording cannot be written: said once, in the recording and to whoever watches.
+    fn tell_side_file_errors(&self) {
+        for (file, error) in self.shared.side_files.new_errors() {
+            let details = json!({"file": file.file_name, "error": error});
+            self.shared.events.write("side_file_error", &file.source, "", details);
+            let text = format!("{}: {error}; what comes for it from now on is lost", file.file_name);
+            self.shared.notices.send(Level::Error, &file.source, text);
         }
     }
 

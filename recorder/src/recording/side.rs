@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -24,8 +25,10 @@ pub const MAX_SIDE_FILES: usize = 64;
 const QUEUE_BYTES: usize = 64 << 20;
 /// Pieces that may wait.
 const QUEUE_PIECES: usize = 8192;
-/// Between two syncs.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Pieces wait no longer than this before they are handed to the operating system, as samples do.
+const PERIOD: Duration = Duration::from_millis(200);
+/// Between two syncs, in periods.
+const SYNC_PERIODS: u32 = 5;
 /// Names that are tried when files of that name are there.
 const NAMES: u32 = 100;
 
@@ -38,14 +41,14 @@ pub struct SideFile {
     pub path: PathBuf,
     /// Its name, without the folder.
     pub file_name: String,
-    /// Bytes that were accepted; held while a piece is queued, so that pieces stay in their order.
-    accepted: Mutex<u64>,
+    accepted_bytes: AtomicU64,
     dropped_bytes: AtomicU64,
     progress: Arc<Progress>,
     error: OnceLock<String>,
+    is_error_told: AtomicBool,
 }
 
-/// What became of a file beside the recording.
+/// How a file beside the recording stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SideFileReport {
     /// Its source.
@@ -54,6 +57,8 @@ pub struct SideFileReport {
     pub path: PathBuf,
     /// Bytes in it.
     pub bytes: u64,
+    /// Bytes on their way into it.
+    pub pending_bytes: u64,
     /// Bytes that were to be in it and are not.
     pub lost_bytes: u64,
     /// What failed, if something did.
@@ -63,25 +68,40 @@ pub struct SideFileReport {
 impl SideFileReport {
     /// What is wrong with it, if something is.
     pub fn problem(&self) -> Option<String> {
-        if self.lost_bytes == 0 && self.error.is_none() {
-            return None;
+        let path = self.path.display();
+        match (&self.error, self.lost_bytes, self.pending_bytes) {
+            (None, 0, 0) => None,
+            (None, 0, pending) => Some(format!("{path}: {pending} bytes were still being written")),
+            (None, lost, _) => Some(format!("{path}: {lost} bytes are missing: the disk was too slow")),
+            (Some(error), 0, _) => Some(format!("{path}: {error}")),
+            (Some(error), lost, _) => Some(format!("{path}: {lost} bytes are missing: {error}")),
         }
-        let why = self.error.as_deref().unwrap_or("there was no room: the disk was too slow");
-        Some(format!("{}: {} bytes are missing ({why})", self.path.display(), self.lost_bytes))
+    }
+
+    /// Nothing was ever to be in it.
+    pub fn is_unused(&self) -> bool {
+        self.bytes == 0 && self.pending_bytes == 0 && self.lost_bytes == 0
     }
 }
 
 impl SideFile {
-    /// How it stands.
-    fn report(&self) -> SideFileReport {
+    fn error(&self) -> Option<String> {
+        self.error.get().cloned().or_else(|| self.progress.sync_error())
+    }
+
+    /// How it stands; `is_over`: nothing more will be written.
+    fn report(&self, is_over: bool) -> SideFileReport {
         let bytes = self.progress.written_bytes.load(Relaxed);
-        let unwritten = self.accepted.lock().saturating_sub(bytes);
+        let unwritten = self.accepted_bytes.load(Relaxed).saturating_sub(bytes);
+        let is_lost = is_over || self.progress.failed.load(Relaxed);
+        let (pending_bytes, lost) = if is_lost { (0, unwritten) } else { (unwritten, 0) };
         SideFileReport {
             source: self.source.clone(),
             path: self.path.clone(),
             bytes,
-            lost_bytes: unwritten.saturating_add(self.dropped_bytes.load(Relaxed)),
-            error: self.error.get().cloned().or_else(|| self.progress.sync_error()),
+            pending_bytes,
+            lost_bytes: lost.saturating_add(self.dropped_bytes.load(Relaxed)),
+            error: self.error(),
         }
     }
 }
@@ -93,17 +113,28 @@ enum Job {
     Append(Arc<SideFile>, Vec<u8>),
 }
 
+/// The thread that writes.
+#[derive(Debug, Default)]
+enum Writer {
+    /// There is no file yet.
+    #[default]
+    Idle,
+    /// It takes what it is given.
+    Taking(Sender<Job>, JoinHandle<()>),
+    /// It writes what it was given.
+    Ending(JoinHandle<()>),
+    /// There was none, and there will be none.
+    Never,
+}
+
 /// All files beside one recording.
 #[derive(Debug)]
 pub struct SideFiles {
     recording: OnceLock<PathBuf>,
     files: AppendTable<Arc<SideFile>>,
     waiting_bytes: Arc<AtomicUsize>,
-    jobs: (Sender<Job>, Receiver<Job>),
-    finish: (Sender<()>, Receiver<()>),
-    /// Whether the thread was started, and whether it has ended.
-    started: AtomicBool,
-    done: Arc<AtomicBool>,
+    /// Held while a piece is queued, so that pieces stay in their order.
+    writer: Mutex<Writer>,
 }
 
 impl Default for SideFiles {
@@ -112,10 +143,7 @@ impl Default for SideFiles {
             recording: OnceLock::new(),
             files: AppendTable::new(MAX_SIDE_FILES),
             waiting_bytes: Arc::default(),
-            jobs: bounded(QUEUE_PIECES),
-            finish: bounded(1),
-            started: AtomicBool::new(false),
-            done: Arc::default(),
+            writer: Mutex::default(),
         }
     }
 }
@@ -140,58 +168,47 @@ impl SideFiles {
             }
         }
         let recording = self.recording.get().ok_or(Refusal::NotRunning)?;
+        let mut writer = self.writer.lock();
+        if matches!(*writer, Writer::Idle) {
+            let started = start(&self.waiting_bytes);
+            *writer = started.map_err(|e| Refusal::Failed(format!("no thread for files: {e}")))?;
+        }
+        let Writer::Taking(jobs, _) = &*writer else { return Err(Refusal::NotRunning) };
+        if self.files.iter().count() == MAX_SIDE_FILES {
+            return Err(Refusal::Limit("files beside a recording", MAX_SIDE_FILES));
+        }
         let (path, file) = make(recording, source, what, suffix)
             .map_err(|(path, e)| Refusal::Failed(format!("cannot make {}: {e}", path.display())))?;
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let made = Arc::new(SideFile {
             source: source.to_owned(),
+            file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             path,
-            file_name,
-            accepted: Mutex::new(0),
+            accepted_bytes: AtomicU64::new(0),
             dropped_bytes: AtomicU64::new(0),
             progress: Arc::default(),
             error: OnceLock::new(),
+            is_error_told: AtomicBool::new(false),
         });
-        let added = self.files.append(|_| Some(Arc::clone(&made)));
-        if added.is_none() {
+        if jobs.try_send(Job::New(Arc::clone(&made), file)).is_err() {
             drop(std::fs::remove_file(&made.path));
-            return Err(Refusal::Limit("files beside a recording", MAX_SIDE_FILES));
-        }
-        self.start().map_err(|e| Refusal::Failed(format!("no thread for {}: {e}", made.file_name)))?;
-        if self.jobs.0.try_send(Job::New(Arc::clone(&made), file)).is_err() {
             return Err(Refusal::Failed(format!("{}: too much waits for the disk", made.file_name)));
         }
+        // There is room for it.
+        self.files.append(|_| Some(Arc::clone(&made)));
         Ok(made)
-    }
-
-    fn start(&self) -> io::Result<()> {
-        if self.started.swap(true, Relaxed) {
-            return Ok(());
-        }
-        let body = Body {
-            jobs: self.jobs.1.clone(),
-            finish: self.finish.1.clone(),
-            waiting_bytes: Arc::clone(&self.waiting_bytes),
-            open: Vec::new(),
-        };
-        let done = DoneWhenDropped(Arc::clone(&self.done));
-        std::thread::Builder::new().name("lockstep-side".to_owned()).spawn(move || {
-            let _done = done;
-            body.run();
-        })?;
-        Ok(())
     }
 
     /// Append `bytes` to `file`, all or nothing: where the first of them stands; `None`: there was no room.
     pub fn append(&self, file: &Arc<SideFile>, bytes: &[u8]) -> Option<u64> {
-        let mut accepted = file.accepted.lock();
+        let writer = self.writer.lock();
         let has_room = self.waiting_bytes.load(Relaxed).saturating_add(bytes.len()) <= QUEUE_BYTES;
-        if has_room && !file.progress.failed.load(Relaxed) {
+        if let Writer::Taking(jobs, _) = &*writer
+            && has_room
+            && !file.progress.failed.load(Relaxed)
+        {
             self.waiting_bytes.fetch_add(bytes.len(), Relaxed);
-            if self.jobs.0.try_send(Job::Append(Arc::clone(file), bytes.to_vec())).is_ok() {
-                let offset = *accepted;
-                *accepted += bytes.len() as u64;
-                return Some(offset);
+            if jobs.try_send(Job::Append(Arc::clone(file), bytes.to_vec())).is_ok() {
+                return Some(file.accepted_bytes.fetch_add(bytes.len() as u64, Relaxed));
             }
             self.waiting_bytes.fetch_sub(bytes.len(), Relaxed);
         }
@@ -199,15 +216,23 @@ impl SideFiles {
         None
     }
 
-    /// Write what waits, and close.
+    /// Take nothing more, write what waits, and close.
     pub fn finish(&self) {
-        // Full: it was told already.
-        let _ = self.finish.0.try_send(());
+        let mut writer = self.writer.lock();
+        *writer = match std::mem::replace(&mut *writer, Writer::Never) {
+            // Without a sender it ends when it has written all.
+            Writer::Taking(_, thread) | Writer::Ending(thread) => Writer::Ending(thread),
+            Writer::Idle | Writer::Never => Writer::Never,
+        };
     }
 
-    /// Whether all is written and closed.
-    pub fn is_done(&self) -> bool {
-        !self.started.load(Relaxed) || self.done.load(Relaxed)
+    /// Whether nothing more will be written.
+    pub fn is_over(&self) -> bool {
+        match &*self.writer.lock() {
+            Writer::Idle | Writer::Taking(..) => false,
+            Writer::Ending(thread) => thread.is_finished(),
+            Writer::Never => true,
+        }
     }
 
     /// Bytes handed to the operating system.
@@ -217,8 +242,25 @@ impl SideFiles {
 
     /// How each of them stands.
     pub fn reports(&self) -> Vec<SideFileReport> {
-        self.files.iter().map(|file| file.report()).collect()
+        let is_over = self.is_over();
+        self.files.iter().map(|file| file.report(is_over)).collect()
     }
+
+    /// Files with an error that was not told yet, and the error.
+    pub fn new_errors(&self) -> Vec<(Arc<SideFile>, String)> {
+        let new = |file: &Arc<SideFile>| {
+            let error = file.error()?;
+            (!file.is_error_told.swap(true, Relaxed)).then(|| (Arc::clone(file), error))
+        };
+        self.files.iter().filter_map(new).collect()
+    }
+}
+
+fn start(waiting_bytes: &Arc<AtomicUsize>) -> io::Result<Writer> {
+    let (sender, jobs) = bounded(QUEUE_PIECES);
+    let body = Body { jobs, waiting_bytes: Arc::clone(waiting_bytes), open: Vec::new() };
+    let thread = std::thread::Builder::new().name("lockstep-side".to_owned()).spawn(move || body.run())?;
+    Ok(Writer::Taking(sender, thread))
 }
 
 /// Make a file that was not there: `RECORDING_SOURCE_WHAT.SUFFIX`, with a number where that exists.
@@ -243,40 +285,29 @@ fn make(
     }
 }
 
-struct DoneWhenDropped(Arc<AtomicBool>);
-
-impl Drop for DoneWhenDropped {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
-}
-
 /// The thread `lockstep-side`.
 struct Body {
     jobs: Receiver<Job>,
-    finish: Receiver<()>,
     waiting_bytes: Arc<AtomicUsize>,
     open: Vec<(Arc<SideFile>, Output)>,
 }
 
 impl Body {
     fn run(mut self) {
-        let mut next_sync = Instant::now() + PERIOD;
+        let (mut next, mut periods) = (Instant::now() + PERIOD, 0);
         loop {
-            crossbeam_channel::select! {
-                recv(self.jobs) -> job => if let Ok(job) = job { self.take(job) },
-                recv(self.finish) -> _ => break,
-                default(next_sync.saturating_duration_since(Instant::now())) => {}
+            match self.jobs.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            if next_sync <= Instant::now() {
-                self.sync();
-                next_sync = Instant::now() + PERIOD;
+            if next <= Instant::now() {
+                periods = (periods + 1) % SYNC_PERIODS;
+                self.hand_over(periods == 0);
+                next = Instant::now() + PERIOD;
             }
         }
-        while let Ok(job) = self.jobs.try_recv() {
-            self.take(job);
-        }
-        self.sync();
+        self.hand_over(true);
     }
 
     fn take(&mut self, job: Job) {
@@ -295,12 +326,13 @@ impl Body {
         }
     }
 
-    fn sync(&mut self) {
+    /// Hand what is gathered to the operating system, and make the disk keep it.
+    fn hand_over(&mut self, sync: bool) {
         for (file, output) in &mut self.open {
             output.flush();
             keep_error(file, output);
             let bytes = output.bytes();
-            if bytes != file.progress.synced_bytes.load(Relaxed) {
+            if sync && bytes != file.progress.synced_bytes.load(Relaxed) {
                 file.progress.synced(output.sync(), bytes);
             }
         }
@@ -320,10 +352,10 @@ mod tests {
     fn wait(files: &SideFiles) {
         files.finish();
         let begun = Instant::now();
-        while !files.is_done() && begun.elapsed() < Duration::from_secs(20) {
+        while !files.is_over() && begun.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(files.is_done());
+        assert!(files.is_over());
     }
 
     #[test]
@@ -360,9 +392,10 @@ mod tests {
         assert_eq!(files.append(&file, &vec![0; QUEUE_BYTES + 1]), None);
         wait(&files);
         // Nobody writes it any more.
-        assert_eq!(files.append(&file, b"late"), Some(0));
+        assert_eq!(files.append(&file, b"late"), None);
         let report = &files.reports()[0];
         assert_eq!((report.bytes, report.lost_bytes), (0, QUEUE_BYTES as u64 + 5));
         assert!(report.problem().is_some_and(|text| text.contains("rec_a_scene.h264: 67108869 bytes")));
+        assert_eq!(files.create("a", "eyes", "h264").err(), Some(Refusal::NotRunning));
     }
 }

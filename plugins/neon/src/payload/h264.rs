@@ -4,7 +4,8 @@ use crate::rtp::Packet;
 
 /// What stands before each unit of a byte stream.
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
-/// Types of units: a key picture's, and those that hold others or parts of others.
+/// Types of units: what is seen, of a key picture, and those that hold others or parts of others.
+const SLICES: std::ops::RangeInclusive<u8> = 1..=KEY_PICTURE;
 const KEY_PICTURE: u8 = 5;
 const LAST_SINGLE: u8 = 23;
 const SEVERAL: u8 = 24;
@@ -38,10 +39,22 @@ pub fn parameter_sets(format: &str) -> Vec<u8> {
     sets.flat_map(|set: Vec<u8>| [START_CODE.to_vec(), set].concat()).collect()
 }
 
-/// Puts pictures together from packets in their order.
+/// A picture as it comes.
+#[derive(Debug)]
+struct Coming {
+    picture: Picture,
+    /// Its last packet so far was marked as the last one. Some senders mark each unit.
+    is_marked: bool,
+    /// It holds something to be seen, and not parameters alone.
+    has_slice: bool,
+    /// Packets are missing before it.
+    after_hole: bool,
+}
+
+/// Puts pictures together from packets in their order: all packets of one time stamp are a picture.
 #[derive(Debug, Default)]
 pub struct Pictures {
-    current: Option<Picture>,
+    coming: Option<Coming>,
     /// A unit whose end has not come yet.
     fragment: Option<Vec<u8>>,
     /// What stands before the next picture.
@@ -67,77 +80,90 @@ impl Pictures {
     pub fn lost(&mut self) {
         self.has_hole = true;
         self.fragment = None;
-        if let Some(picture) = &mut self.current {
-            picture.is_complete = false;
+        if let Some(coming) = &mut self.coming {
+            // It may have had more.
+            coming.picture.is_complete &= coming.is_marked;
         }
     }
 
-    /// The next packet; pictures that have ended go to `out`.
+    /// The next packet; a picture that has ended with the one before goes to `out`.
     pub fn push(&mut self, packet: &Packet, arrival_ns: i64, out: &mut Vec<Picture>) {
-        if self.current.as_ref().is_some_and(|picture| picture.timestamp != packet.timestamp) {
-            // Its last packet never came.
-            self.finish(false, out);
+        if self.coming.as_ref().is_some_and(|coming| coming.picture.timestamp != packet.timestamp) {
+            self.finish(out);
         }
-        let is_complete = !std::mem::take(&mut self.has_hole);
-        if self.current.is_none() {
-            let lost_before = self.lost_before(packet.timestamp, !is_complete);
-            self.current = Some(Picture {
+        let after_hole = std::mem::take(&mut self.has_hole);
+        let before = &mut self.before;
+        let coming = self.coming.get_or_insert_with(|| Coming {
+            picture: Picture {
                 timestamp: packet.timestamp,
                 arrival_ns,
-                bytes: std::mem::take(&mut self.before),
+                bytes: std::mem::take(before),
                 is_key: false,
                 is_complete: true,
-                lost_before,
-            });
-        }
-        let Some(picture) = &mut self.current else { return };
-        picture.is_complete &= is_complete;
-        if !unpack(&packet.payload, &mut self.fragment, picture) {
+                lost_before: Some(0),
+            },
+            is_marked: false,
+            has_slice: false,
+            after_hole,
+        });
+        coming.picture.is_complete &= !after_hole;
+        coming.is_marked = packet.marker;
+        if !unpack(&packet.payload, &mut self.fragment, coming) {
             self.unreadable += 1;
-            picture.is_complete = false;
+            coming.picture.is_complete = false;
         }
-        if picture.bytes.len() > MOST_BYTES {
-            picture.bytes.clear();
-            picture.is_complete = false;
-        }
-        if packet.marker {
-            self.finish(true, out);
+        if coming.picture.bytes.len() > MOST_BYTES {
+            coming.picture.bytes.clear();
+            coming.picture.is_complete = false;
         }
     }
 
     /// How many pictures are missing before the one of this time stamp.
-    fn lost_before(&mut self, timestamp: u32, has_hole: bool) -> Option<u64> {
+    fn lost_before(&mut self, timestamp: u32, after_hole: bool) -> Option<u64> {
         let passed = self.last.replace(timestamp).map(|last| timestamp.wrapping_sub(last));
-        if !has_hole {
+        if !after_hole {
             self.spacing = passed.filter(|passed| *passed > 0).or(self.spacing);
             return Some(0);
         }
+        // What is stamped earlier than the one before tells nothing.
+        let passed = passed.filter(|passed| *passed <= u32::MAX / 2);
         let (passed, spacing) = (u64::from(passed?), u64::from(self.spacing?));
         Some(((passed + spacing / 2) / spacing).saturating_sub(1))
     }
 
-    /// Nothing more comes: what there is of a picture that has not ended is thrown away.
-    pub fn end(&mut self) {
-        self.fragment = None;
-        self.unfinished += u64::from(self.current.take().is_some());
+    /// Nothing more comes: a picture that has not ended is thrown away, and what follows has no relation to it.
+    pub fn end(&mut self, out: &mut Vec<Picture>) {
+        if self.coming.as_ref().is_some_and(|coming| coming.is_marked) {
+            self.finish(out);
+        }
+        self.unfinished += u64::from(self.coming.take().is_some());
+        (self.fragment, self.has_hole, self.last, self.spacing) = (None, false, None, None);
     }
 
-    fn finish(&mut self, is_whole: bool, out: &mut Vec<Picture>) {
+    fn finish(&mut self, out: &mut Vec<Picture>) {
         // A unit that never ended.
-        let is_whole = self.fragment.take().is_none() && is_whole;
-        if let Some(mut picture) = self.current.take() {
-            picture.is_complete &= is_whole;
-            out.push(picture);
+        let has_rest = self.fragment.take().is_some();
+        let Some(Coming { mut picture, is_marked, has_slice, after_hole }) = self.coming.take() else {
+            return;
+        };
+        picture.is_complete &= is_marked && !has_rest;
+        if !has_slice && picture.is_complete {
+            // Parameters, of the next picture.
+            self.before = picture.bytes;
+            self.has_hole |= after_hole;
+            return;
         }
+        picture.lost_before = self.lost_before(picture.timestamp, after_hole);
+        out.push(picture);
     }
 }
 
-/// Append the units of a payload to `picture`; whether it could be read.
-fn unpack(payload: &[u8], fragment: &mut Option<Vec<u8>>, picture: &mut Picture) -> bool {
+/// Append the units of a payload to the picture; whether it could be read.
+fn unpack(payload: &[u8], fragment: &mut Option<Vec<u8>>, coming: &mut Coming) -> bool {
     let Some((&head, rest)) = payload.split_first() else { return false };
     match head & 0x1f {
         1..=LAST_SINGLE => {
-            append(payload, picture);
+            append(payload, coming);
             // A unit that never ended before it.
             fragment.take().is_none()
         }
@@ -147,7 +173,7 @@ fn unpack(payload: &[u8], fragment: &mut Option<Vec<u8>>, picture: &mut Picture)
                 let Some((unit, after)) = after.split_at_checked(u16::from_be_bytes(*size).into()) else {
                     return false;
                 };
-                append(unit, picture);
+                append(unit, coming);
                 rest = after;
             }
             rest.is_empty()
@@ -155,8 +181,10 @@ fn unpack(payload: &[u8], fragment: &mut Option<Vec<u8>>, picture: &mut Picture)
         FRAGMENT => {
             let Some((&of, piece)) = rest.split_first() else { return false };
             let (starts, ends) = (of & 0x80 != 0, of & 0x40 != 0);
+            let mut is_right = true;
             if starts {
-                *fragment = Some(vec![head & 0xe0 | of & 0x1f]);
+                // One that never ended before it.
+                is_right = fragment.replace(vec![head & 0xe0 | of & 0x1f]).is_none();
             }
             // The beginning is missing: what follows is of no use.
             let Some(unit) = fragment else { return false };
@@ -166,16 +194,18 @@ fn unpack(payload: &[u8], fragment: &mut Option<Vec<u8>>, picture: &mut Picture)
                 return false;
             }
             if ends {
-                append(&fragment.take().unwrap_or_default(), picture);
+                append(&fragment.take().unwrap_or_default(), coming);
             }
-            true
+            is_right
         }
         _ => false,
     }
 }
 
-fn append(unit: &[u8], picture: &mut Picture) {
-    picture.is_key |= unit.first().is_some_and(|head| head & 0x1f == KEY_PICTURE);
+fn append(unit: &[u8], Coming { picture, has_slice, .. }: &mut Coming) {
+    let kind = unit.first().map_or(0, |head| head & 0x1f);
+    picture.is_key |= kind == KEY_PICTURE;
+    *has_slice |= SLICES.contains(&kind);
     picture.bytes.extend_from_slice(&START_CODE);
     picture.bytes.extend_from_slice(unit);
 }
@@ -199,7 +229,7 @@ mod tests {
                 pictures.push(&packet(*timestamp, *marker, payload), i64::from(*timestamp), &mut out);
             }
         }
-        pictures.end();
+        pictures.end(&mut out);
         out
     }
 
@@ -234,8 +264,29 @@ mod tests {
         let more: [(u32, bool, &[u8]); 3] = [(1, false, middle), (1, true, end), (2, true, &[0x41, 9])];
         assert_eq!(complete(&more), [false, true]);
         assert_eq!(complete(&[(1, false, start), (2, true, &[0x41, 9])]), [false, true], "it never ended");
+        assert_eq!(
+            complete(&[(1, false, start), (1, false, start), (1, true, end)]),
+            [false],
+            "nor did this one"
+        );
         assert_eq!(complete(&[(1, true, &[0x41, 9]), (2, false, start)]), [true], "the end of all");
         assert_eq!(complete(&[(1, true, &[30, 1])]), [false], "a kind nobody knows");
+    }
+
+    #[test]
+    fn units_that_are_marked_each_are_one_picture_and_parameters_belong_to_the_next() {
+        let (sets, key, slice): (&[u8], &[u8], &[u8]) =
+            (&[24, 0, 1, 0x67, 0, 1, 0x68], &[0x65, 1], &[0x41, 9]);
+        for all in [
+            pictures(&[(0, true, sets), (0, true, key), (3000, true, slice)]),
+            pictures(&[(0, true, sets), (1, true, key), (3001, true, slice)]),
+        ] {
+            let told: Vec<_> = all.iter().map(|picture| (picture.is_key, picture.is_complete)).collect();
+            assert_eq!(told, [(true, true), (false, true)]);
+            assert_eq!(all[0].bytes, [0, 0, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65, 1]);
+        }
+        let slices = pictures(&[(0, true, slice), (0, true, slice), (3000, true, slice)]);
+        assert_eq!(slices.iter().map(|p| p.bytes.len()).collect::<Vec<_>>(), [12, 6]);
     }
 
     #[test]
@@ -261,6 +312,7 @@ mod tests {
         let (mut pictures, mut out) = (Pictures::new(sets.clone()), Vec::new());
         pictures.push(&packet(1, true, &[0x65, 1]), 0, &mut out);
         pictures.push(&packet(2, true, &[0x41, 1]), 0, &mut out);
+        pictures.end(&mut out);
         assert_eq!(out[0].bytes, [sets, vec![0, 0, 0, 1, 0x65, 1]].concat());
         assert_eq!(out[1].bytes, [0, 0, 0, 1, 0x41, 1]);
         assert!(parameter_sets("packetization-mode=1").is_empty());
@@ -276,7 +328,7 @@ mod tests {
             for (timestamp, marker, payload) in &all {
                 pictures.push(&packet(*timestamp, *marker, payload), 0, &mut out);
             }
-            pictures.end();
+            pictures.end(&mut out);
             prop_assert!(out.len() <= all.len());
         }
     }

@@ -106,6 +106,9 @@ impl Link {
             }
         }
         let medium = dialogue.medium.clone().ok_or_else(|| format!("{at}: it does not say what it sends"))?;
+        if sensor.is_camera() && !medium.is_picture() {
+            return Err(format!("{at}: it sends {}, and not H264", medium.encoding));
+        }
         if udp.is_some() {
             // From now on datagrams are waited for.
             stream.set_nonblocking(true).map_err(text)?;

@@ -11,6 +11,8 @@ use crate::pipeline::Output;
 use crate::rtp::reports::Change;
 use crate::streams::Recordable;
 
+/// Between two reports of pictures of which packets are missing.
+const INCOMPLETE_PERIOD_S: f64 = 1.0;
 /// Lengths that are told of, at most.
 const LENGTHS: usize = 16;
 
@@ -22,6 +24,9 @@ pub struct Recorded {
     /// Where pictures go, and how many are there.
     file: Option<SideFile>,
     pictures: i64,
+    /// Those of which packets are missing, since when that was last told, in seconds of recorder time.
+    incomplete: u64,
+    told_s: f64,
     stamps_s: Vec<f64>,
     values: Vec<u8>,
     /// Why nothing comes, and since when, in seconds of recorder time.
@@ -41,6 +46,8 @@ impl Recorded {
             stream,
             file,
             pictures: 0,
+            incomplete: 0,
+            told_s: f64::NEG_INFINITY,
             stamps_s: Vec::new(),
             values: Vec::new(),
             ended: None,
@@ -128,8 +135,14 @@ impl Recorded {
         let Some(file) = &mut self.file else { return Ok(()) };
         let Some(offset) = file.append(&picture.bytes)? else {
             self.flush()?;
-            return self.stream.report_gap(Some(1), "the disk was too slow for its pictures");
+            return self.stream.report_gap(Some(1), "the recorder could not take its bytes: see its file");
         };
+        if !picture.is_complete {
+            self.incomplete += 1;
+            if self.host.now_s() - self.told_s > INCOMPLETE_PERIOD_S {
+                self.tell_incomplete()?;
+            }
+        }
         let (offset, bytes) = (offset.cast_signed(), picture.bytes.len() as i64);
         let (is_key, is_complete) = (picture.is_key.into(), picture.is_complete.into());
         let sample = [self.pictures, offset, bytes, is_key, is_complete, picture.timestamp.into()];
@@ -137,6 +150,20 @@ impl Recorded {
         self.stamps_s.push(seconds(unix_ns));
         self.values.extend(sample.iter().flat_map(|value| value.to_ne_bytes()));
         Ok(())
+    }
+
+    /// Say that packets of pictures are missing, which are in the recording nevertheless.
+    ///
+    /// # Errors
+    /// Those of the recorder.
+    pub fn tell_incomplete(&mut self) -> Result<(), Error> {
+        let count = std::mem::take(&mut self.incomplete);
+        if count == 0 {
+            return Ok(());
+        }
+        self.told_s = self.host.now_s();
+        self.flush()?;
+        self.stream.report_gap(None, &format!("packets are, or may be, missing of {count} pictures"))
     }
 
     fn flush(&mut self) -> Result<(), Error> {

@@ -99,7 +99,7 @@ rules! {
         "copy it from where it was recorded, and keep it beside the recording, under its name";
     SIDE_FILE_LOST = "side-file-lost", Error,
         "not all that was to be in a file beside the recording is in it: a full, failing or slow disk",
-        "see the events with `lockstep info`; samples whose bytes were lost are not in the recording either";
+        "see the events with `lockstep info`; samples that point beyond the end of the file have lost what they point at";
     OFFSET_GARBAGE = "offset-garbage", Error,
         "these clock offsets were never measured: LabRecorder writes arbitrary numbers when a measurement times out",
         "`smooth` and `robust` withstand a few; check the result with `lockstep clock --plot`";

@@ -15,6 +15,8 @@ pub(super) struct SideFiles(BTreeMap<String, Said>);
 struct Said {
     /// Its length at the end; `None`: the recording has no end.
     bytes: Option<u64>,
+    /// Nothing was ever in it.
+    is_removed: bool,
     lost_bytes: u64,
     error: String,
 }
@@ -28,8 +30,10 @@ impl SideFiles {
     /// It was closed, as this event says.
     pub(super) fn closed(&mut self, event: &Value) {
         let said = self.0.entry(event["file"].as_str().unwrap_or_default().to_owned()).or_default();
-        // While it was still being written nobody knew how long it would be.
-        said.bytes = event["bytes"].as_u64().filter(|_| event["all_written"] == true);
+        // What was on its way got there, or the file is too short.
+        let pending = event["pending_bytes"].as_u64().unwrap_or(0);
+        said.bytes = event["bytes"].as_u64().map(|bytes| bytes.saturating_add(pending));
+        said.is_removed = event["removed"] == true;
         said.lost_bytes = event["lost_bytes"].as_u64().unwrap_or(0);
         event["error"].as_str().unwrap_or_default().clone_into(&mut said.error);
     }
@@ -38,7 +42,7 @@ impl SideFiles {
     pub(super) fn find(&self, path: &Path, out: &mut Vec<Finding>) {
         // A name and no more: the file may come from anywhere.
         let all = self.0.iter().filter_map(|(name, said)| Some((Path::new(name).file_name()?, said)));
-        for (name, said) in all {
+        for (name, said) in all.filter(|(_, said)| !said.is_removed) {
             let shown = name.to_string_lossy();
             let problem = match std::fs::metadata(path.with_file_name(name)) {
                 Ok(there) => said.bytes.filter(|bytes| *bytes != there.len()).map(|bytes| {
@@ -47,11 +51,15 @@ impl SideFiles {
                 Err(_) => Some(format!("{shown} is not beside the recording")),
             };
             out.extend(problem.map(|what| Finding::new(&rules::SIDE_FILE, what)));
-            if said.lost_bytes > 0 || !said.error.is_empty() {
-                let why = if said.error.is_empty() { "the disk was too slow" } else { &said.error };
-                let what = format!("{} bytes were to be in {shown} and are not: {why}", said.lost_bytes);
-                out.push(Finding::new(&rules::SIDE_FILE_LOST, what));
-            }
+            let what = match (said.lost_bytes, said.error.as_str()) {
+                (0, "") => continue,
+                (0, error) => format!("{shown} may not be on the disk: {error}"),
+                (lost, "") => {
+                    format!("{lost} bytes were to be in {shown} and are not: the disk was too slow")
+                }
+                (lost, error) => format!("{lost} bytes were to be in {shown} and are not: {error}"),
+            };
+            out.push(Finding::new(&rules::SIDE_FILE_LOST, what));
         }
     }
 }
@@ -75,7 +83,7 @@ mod tests {
         std::fs::write(dir.path().join("whole"), "abc").expect("a file");
         std::fs::write(dir.path().join("cut"), "ab").expect("a file");
         let mut files = SideFiles::default();
-        let closed = |name: &str, lost: u64| json!({"file": name, "bytes": 3, "lost_bytes": lost, "error": null, "all_written": true});
+        let closed = |name: &str, lost: u64| json!({"file": name, "bytes": 1, "pending_bytes": 2, "lost_bytes": lost, "error": null});
         files.made("whole");
         files.closed(&closed("whole", 0));
         assert!(found(&files, &recording).is_empty());

@@ -6,7 +6,7 @@ use lockstep_plugin_api::sys;
 
 use super::call;
 use crate::host::arguments::{array, sized, text};
-use crate::recording::intake::SourceIntake;
+use crate::recording::intake::{Refusal, SourceIntake};
 
 /// What a plugin gets.
 pub static TABLE: sys::SideFiles = sys::SideFiles {
@@ -46,10 +46,13 @@ unsafe extern "C" fn append(
     offset: *mut u64,
 ) -> sys::Status {
     let body = |source: &SourceIntake| {
+        if !offset.is_aligned() {
+            return Err(Refusal::Invalid("the place for the offset is not aligned".to_owned()));
+        }
         // SAFETY: the plugin lends as many bytes for the call.
         let bytes = unsafe { array(bytes.cast::<u8>(), byte_count, "bytes") }?;
         let Some(at) = source.append_side_file(file, bytes)? else { return Ok(sys::AGAIN) };
-        if !offset.is_null() && offset.is_aligned() {
+        if !offset.is_null() {
             // SAFETY: not NULL, aligned, and lent for the call.
             unsafe { offset.write(at) };
         }

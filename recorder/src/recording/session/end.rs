@@ -18,6 +18,8 @@ use crate::recording::writer::WriterReport;
 const STOP_DEADLINE: Duration = Duration::from_millis(700);
 /// Between two looks while something is being waited for at the end.
 const END_PERIOD: Duration = Duration::from_millis(5);
+/// Files beside the recording have so long before its own end is written.
+const SIDE_FILES_CLOSE: Duration = Duration::from_millis(500);
 /// When closing the file takes longer than this, it is said.
 const SLOW_CLOSE: Duration = Duration::from_secs(2);
 
@@ -79,9 +81,7 @@ impl Session {
         let empty = streams.iter().all(|s| s.samples_in_file == 0);
         // Without a sample it is worth nothing, and would stand in the way of another try.
         let removed = outcome == Outcome::Failed && empty && std::fs::remove_file(&self.path).is_ok();
-        if removed {
-            side_files.retain(|file| file.bytes > 0 || std::fs::remove_file(&file.path).is_err());
-        }
+        side_files.retain(|file| !file.is_unused());
         Verdict {
             outcome,
             begun,
@@ -130,19 +130,23 @@ impl Session {
         problems
     }
 
-    /// Have the files beside the recording written to their ends, and say in it how that went.
+    /// Have the files beside the recording written to their ends, and say in it how they stand. A disk that is too
+    /// slow for that does not hold up the footers: `close_file` waits for the rest.
     async fn close_side_files(&mut self) {
         let files = &self.shared.side_files;
         files.finish();
         let begun = Instant::now();
-        while !files.is_done() && begun.elapsed() < SLOW_CLOSE {
+        while !files.is_over() && begun.elapsed() < SIDE_FILES_CLOSE {
             tokio::time::sleep(END_PERIOD).await;
         }
-        for file in files.reports() {
-            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        self.tell_side_file_errors();
+        for file in self.shared.side_files.reports() {
+            // Of a camera that never came: it would only raise questions.
+            let removed = file.is_unused() && std::fs::remove_file(&file.path).is_ok();
             let details = json!({
-                "file": name, "bytes": file.bytes, "lost_bytes": file.lost_bytes, "error": file.error,
-                "all_written": files.is_done(),
+                "file": file.path.file_name().unwrap_or_default().to_string_lossy(), "bytes": file.bytes,
+                "pending_bytes": file.pending_bytes, "lost_bytes": file.lost_bytes, "error": file.error,
+                "removed": removed,
             });
             self.shared.events.write("side_file_closed", &file.source, "", details);
         }
@@ -156,7 +160,7 @@ impl Session {
         let (mut told, mut report) = (false, None);
         loop {
             report = report.or_else(|| self.writer.report(Duration::ZERO));
-            if self.shared.side_files.is_done()
+            if self.shared.side_files.is_over()
                 && let Some(report) = report.take()
             {
                 return report;
@@ -170,6 +174,10 @@ impl Session {
                 () = tokio::time::sleep(END_PERIOD) => {}
                 // Before it was told what a second one does, it may be the same request twice.
                 reason = stops.next(), if told => {
+                    // Only a file beside it is waited for.
+                    if let Some(report) = report.take() {
+                        return report;
+                    }
                     let bytes = self.progress.written_bytes.load(Relaxed);
                     let error = format!("gave up waiting for the disk ({reason}); the file may lack its end and its footers");
                     return WriterReport { bytes, error: Some(error), samples: None };
