@@ -106,8 +106,9 @@ const SILENT_BURSTS: u32 = 2;
 
 /// Measure `clock` until `stop`: the loop of a thread that does nothing else.
 ///
-/// `exchange` asks the device once and waits for the answer no longer than the
-/// given time; `None` when it did not come. When `stop` is given while it waits,
+/// `exchange` asks the device and waits for the answer no longer than the given
+/// time; it gives what was measured: an `Option`, or a `Vec` where it asks more
+/// than once (a device that has just answered is awake and answers sooner). When `stop` is given while it waits,
 /// it does well to return soon: the time until the source has stopped is then
 /// spent on a last burst, of 200 ms at the most. Each burst is pushed when it is
 /// complete. An error of `exchange` ends one burst, not the loop: it is logged
@@ -115,11 +116,11 @@ const SILENT_BURSTS: u32 = 2;
 ///
 /// # Errors
 /// Those of pushing: the source was stopped, or the clock is not the host's.
-pub fn probe_until_stopped(
+pub fn probe_until_stopped<E: IntoIterator<Item = Exchange>>(
     host: Host,
     clock: &Clock,
     stop: &Stop,
-    mut exchange: impl FnMut(Duration) -> Result<Option<Exchange>, Error>,
+    mut exchange: impl FnMut(Duration) -> Result<E, Error>,
 ) -> Result<(), Error> {
     let mut schedule = ProbeSchedule::new(host.probe_settings());
     let started_s = host.now_s();
@@ -154,11 +155,11 @@ pub fn probe_until_stopped(
 
 /// As many of `probes` exchanges as there is time for before the source must
 /// have stopped. `elapsed` counts from the call; `pause` waits.
-fn last_burst(
+fn last_burst<E: IntoIterator<Item = Exchange>>(
     probes: u32,
     elapsed: impl Fn() -> Duration,
     mut pause: impl FnMut(Duration),
-    mut exchange: impl FnMut(Duration) -> Result<Option<Exchange>, Error>,
+    mut exchange: impl FnMut(Duration) -> Result<E, Error>,
     burst: &mut Vec<Exchange>,
 ) {
     for probe in 0..probes {
@@ -169,9 +170,10 @@ fn last_burst(
         if left.is_zero() {
             return;
         }
-        match exchange(LAST_ANSWER_TIMEOUT.min(left)) {
-            Ok(Some(answer)) => burst.push(answer),
-            Ok(None) | Err(_) => return,
+        let before = burst.len();
+        burst.extend(exchange(LAST_ANSWER_TIMEOUT.min(left)).into_iter().flatten());
+        if burst.len() == before {
+            return;
         }
     }
 }

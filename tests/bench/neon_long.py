@@ -21,7 +21,7 @@ def long(arguments, folder):
     """Record, compare; what tests/check/neon.py found, by stream."""
     folder = folder / "long"
     phone = Phone(arguments.lockstep, folder, FLAGS)
-    recording = Recording(arguments.lockstep, folder, phone)
+    recording = Recording(arguments.lockstep, folder, phone, more=", scene = true")
     time.sleep(60 * arguments.long)
     recording.stop()
     phone.stop()

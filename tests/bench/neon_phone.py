@@ -27,7 +27,7 @@ plugin = "neon"
 [source.options]
 address = "{address}"
 transport = "{transport}"
-sensors = {{ gaze = true, imu = true, eye_events = true }}
+sensors = {{ gaze = true, imu = true, eye_events = true{more} }}
 """
 
 
@@ -84,10 +84,10 @@ class Phone:
 class Recording:
     """lockstep, recording a phone."""
 
-    def __init__(self, lockstep, folder, phone, transport="udp"):
+    def __init__(self, lockstep, folder, phone, transport="udp", more=""):
         self.file, self.log = folder / "out.xdf", folder / "lockstep.log"
         config = folder / "config.toml"
-        config.write_text(CONFIG.format(address=phone.address, transport=transport), encoding="utf-8")
+        config.write_text(CONFIG.format(address=phone.address, transport=transport, more=more), encoding="utf-8")
         command = [lockstep, "record", config, "--output", self.file]
         self.process = start(command, self.log)
 

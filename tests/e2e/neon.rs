@@ -100,7 +100,7 @@ fn what_glasses_send_is_recorded_bit_for_bit_in_every_layout() {
 fn loss_reordering_duplicates_late_reports_and_a_wrap_cost_only_what_the_network_lost() {
     let dir = TestDir::in_memory();
     let flags = "--up-loss 0.02 --up-reorder 0.03 --up-duplicate 0.02 --up-delay-ms 1 --first-report-s 2.5 \
-                 --report-style last-packet --rtp-wrap-s 3 --report-interval-s 1 --odd-gaze-every 150";
+                 --report-style last-packet --mark-each-unit --rtp-wrap-s 3 --report-interval-s 1 --odd-gaze-every 150";
     let (recording, info) = record(&dir, flags, "", 1400);
     recording.expect_code(3);
     // A report of this kind may be ahead by as long as packets are apart.

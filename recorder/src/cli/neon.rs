@@ -91,7 +91,7 @@ struct OffsetArgs {
     #[command(flatten)]
     which: Which,
     /// Exchanges of one estimate
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     probes: u16,
     /// Go on until Ctrl-C, and tell how the clock drifts
     #[arg(long)]

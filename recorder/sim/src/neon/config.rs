@@ -128,6 +128,8 @@ pub struct RtpConfig {
     pub report_interval_s: f64,
     /// How they pair times.
     pub report_style: ReportStyle,
+    /// Cameras mark the last packet of each unit, and not only of each picture.
+    pub mark_each_unit: bool,
     /// What RTP times count.
     pub clock: RtpClock,
     /// When the 32 bits of RTP times wrap, in seconds after the start; else they begin at random.
@@ -229,6 +231,7 @@ impl NeonConfig {
                 first_report_s: 0.0,
                 report_interval_s: 3.0,
                 report_style: ReportStyle::Exact,
+                mark_each_unit: false,
                 clock: RtpClock::Monotonic,
                 wrap_after_s: None,
             },

@@ -71,7 +71,7 @@ impl Feed {
             Kind::Gaze(signal) => gaze(config, signal, index, phone.elapsed_s(moment.host_s)),
             Kind::Imu(signal) => imu(signal, index, &moment),
             Kind::Eyes(course) => eye_event(&course.take(|s| phone.device_ns(s))),
-            Kind::Camera(encoder) => picture(encoder, index),
+            Kind::Camera(encoder) => picture(encoder, index, config.rtp.mark_each_unit),
         };
         Sample { index, moment, packets, columns }
     }
@@ -143,8 +143,8 @@ fn eye_event(event: &payload::EyeEvent) -> (Vec<Packet>, String) {
     (single(payload), columns)
 }
 
-fn picture(encoder: &Encoder, index: u64) -> (Vec<Packet>, String) {
-    let packets = packets_of_nals(&encoder.picture(index));
+fn picture(encoder: &Encoder, index: u64, mark_each: bool) -> (Vec<Packet>, String) {
+    let packets = packets_of_nals(&encoder.picture(index), mark_each);
     let bytes: usize = packets.iter().map(|packet| packet.payload.len()).sum();
     let key = u8::from(encoder.is_key(index));
     let columns = format!(",{},{key},{},{bytes}", index & 0xffff, packets.len());

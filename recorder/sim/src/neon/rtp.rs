@@ -61,12 +61,13 @@ pub(super) fn sender_report(
     bytes
 }
 
-/// NAL units as the packets of one sample: whole where they fit, else in fragments.
-pub(super) fn packets_of_nals(nals: &[Vec<u8>]) -> Vec<Packet> {
+/// NAL units as the packets of one sample: whole where they fit, else in fragments. The last packet is marked, or with
+/// `mark_each` the last one of each unit, as some senders do.
+pub(super) fn packets_of_nals(nals: &[Vec<u8>], mark_each: bool) -> Vec<Packet> {
     let mut packets = Vec::new();
     for nal in nals {
         let (Some(first), true) = (nal.first(), nal.len() > MOST_PAYLOAD) else {
-            packets.push(Packet { payload: nal.clone(), marker: false });
+            packets.push(Packet { payload: nal.clone(), marker: mark_each });
             continue;
         };
         let pieces = nal[1..].chunks(MOST_PAYLOAD - 2);
@@ -75,7 +76,7 @@ pub(super) fn packets_of_nals(nals: &[Vec<u8>]) -> Vec<Packet> {
             let ends = u8::from(place == 0) << 7 | u8::from(place == last) << 6;
             let mut payload = vec![first & 0xe0 | FRAGMENT, ends | first & 0x1f];
             payload.extend_from_slice(piece);
-            packets.push(Packet { payload, marker: false });
+            packets.push(Packet { payload, marker: mark_each && place == last });
         }
     }
     if let Some(last) = packets.last_mut() {
@@ -102,12 +103,14 @@ mod tests {
     #[test]
     fn long_units_are_cut_and_can_be_put_together_again() {
         let long: Vec<u8> = std::iter::once(0x65).chain((0..4000).map(|byte| byte as u8)).collect();
-        let packets = packets_of_nals(&[vec![0x67, 1], long.clone()]);
+        let packets = packets_of_nals(&[vec![0x67, 1], long.clone()], false);
         assert_eq!(packets.len(), 5);
         assert_eq!(packets[0].payload, [0x67, 1]);
         assert!(packets.iter().all(|packet| packet.payload.len() <= MOST_PAYLOAD));
         let markers: Vec<bool> = packets.iter().map(|packet| packet.marker).collect();
         assert_eq!(markers, [false, false, false, false, true]);
+        let each = packets_of_nals(&[vec![0x67, 1], long.clone()], true);
+        assert!(each[0].marker && !each[1].marker && each[4].marker);
         let heads: Vec<[u8; 2]> = packets[1..].iter().map(|p| [p.payload[0], p.payload[1]]).collect();
         assert_eq!(heads, [[0x7c, 0x85], [0x7c, 0x05], [0x7c, 0x05], [0x7c, 0x45]]);
         let mut whole = vec![packets[1].payload[0] & 0xe0 | packets[1].payload[1] & 0x1f];

@@ -241,6 +241,7 @@ pub(super) fn facts(
             "first_report_s": rtp.first_report_s,
             "report_interval_s": rtp.report_interval_s,
             "report_style": rtp.report_style.name(),
+            "mark_each_unit": rtp.mark_each_unit,
         },
         "interleaved": {
             "hide_channels": config.interleaved.hide_channels,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::host::now_s;
@@ -9,6 +10,9 @@ use crate::rng::derive_seed;
 
 use super::shared::Shared;
 use super::tcp::TcpPath;
+
+/// The timer is not trusted with the last of a wait.
+const TIMER_S: f64 = 2e-3;
 
 /// The two directions of the simulated network for one connection.
 #[derive(Debug)]
@@ -40,8 +44,14 @@ impl Ways {
 }
 
 async fn wait(path: &mut TcpPath) {
-    let delay_s = path.delay_s(now_s());
-    if delay_s > 0.0 {
-        sleep(Duration::from_secs_f64(delay_s)).await;
+    let begun_s = now_s();
+    let due_s = begun_s + path.delay_s(begun_s);
+    // The timer wakes in steps of a millisecond, which would make one way longer than the other, by the phase of the
+    // millisecond: what a clock is measured by must not depend on that.
+    if due_s - begun_s > TIMER_S {
+        sleep(Duration::from_secs_f64(due_s - begun_s - TIMER_S)).await;
+    }
+    while now_s() < due_s {
+        yield_now().await;
     }
 }

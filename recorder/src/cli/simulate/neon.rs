@@ -108,6 +108,9 @@ struct RtpArgs {
     /// The time of a report is paired with the RTP time then, or with that of the last packet
     #[arg(long, default_value = "exact", value_parser = choice(&ReportStyle::ALL, ReportStyle::name))]
     report_style: ReportStyle,
+    /// Cameras mark the last packet of each H.264 unit as the end of a picture, as some senders do
+    #[arg(long)]
+    mark_each_unit: bool,
     /// RTP times go by the phone's crystal, or by its clock with all its steps
     #[arg(long, default_value = "monotonic", value_parser = choice(&RtpClock::ALL, RtpClock::name))]
     rtp_clock: RtpClock,
@@ -226,6 +229,7 @@ impl NeonArgs {
                 first_report_s: rtp.first_report_s,
                 report_interval_s: rtp.report_interval_s,
                 report_style: rtp.report_style,
+                mark_each_unit: rtp.mark_each_unit,
                 clock: rtp.rtp_clock,
                 wrap_after_s: rtp.rtp_wrap_s,
             },
