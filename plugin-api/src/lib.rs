@@ -84,6 +84,7 @@ mod clock;
 mod corridor;
 mod error;
 mod host;
+mod jump;
 mod probe;
 mod shim;
 mod side_file;
@@ -99,6 +100,7 @@ pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
 pub use corridor::Corridor;
 pub use error::Error;
 pub use host::{Host, LogLevel, SourceThread, State};
+pub use jump::JumpWatch;
 pub use probe::{ProbeSchedule, ProbeSettings, probe_until_stopped};
 #[doc(hidden)]
 pub use shim::entry_is_of;

@@ -1,0 +1,277 @@
+//! What comes from a tracker is recorded: samples, time syncs, what was lost.
+
+use lockstep_plugin_api::{
+    Clock, ClockInfo, Domain, Error, Host, JumpWatch, LogLevel, RawStream, Stamp, State,
+};
+use serde_json::{Value, json};
+
+use crate::backend::{Gaze, Item, SyncOperation, Tracker};
+use crate::streams::{self, Kind, US, gaze_values, seconds};
+
+/// A pause between two samples that is longer than so many is looked into before it is called a loss.
+const TORN_PERIODS: f64 = 20.0;
+/// The clock reads whole microseconds.
+const RESOLUTION_S: f64 = 1e-6;
+
+/// What was counted.
+#[derive(Debug, Default)]
+struct Counted {
+    gaze: u64,
+    lost: u64,
+    sync_operations: u64,
+    clock_resets: u64,
+    reconnects: u64,
+}
+
+/// Why samples are missing before the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Break {
+    /// The connection was lost, and why.
+    Disconnected(String),
+    /// It had paused, and took none.
+    Paused,
+}
+
+/// The streams of a tracker.
+#[derive(Debug)]
+pub struct Recorded {
+    host: Host,
+    clock: Clock,
+    watch: JumpWatch,
+    gaze: RawStream,
+    time_sync: RawStream,
+    external_signal: Option<RawStream>,
+    eye_openness: Option<RawStream>,
+    positioning: Option<RawStream>,
+    frequency_hz: f64,
+    /// How far the clock that the library reads is ahead of recorder time, in microseconds.
+    ahead_us: f64,
+    /// Device time of the last gaze sample, in microseconds, on this time line.
+    last_us: Option<i64>,
+    /// Samples that are to be pushed: stamps and values.
+    stamps_s: Vec<f64>,
+    values: Vec<u8>,
+    broken: Option<Break>,
+    /// The clock began anew since the last sample.
+    is_anew: bool,
+    said: Option<(State, String)>,
+    counted: Counted,
+}
+
+impl Recorded {
+    /// Add the clock and the streams of `tracker`; `ahead_us` is how far the clock that the library reads is ahead of
+    /// recorder time.
+    ///
+    /// # Errors
+    /// Those of the recorder.
+    pub fn new(host: Host, tracker: &Tracker, ahead_us: f64) -> Result<Self, Error> {
+        let info = ClockInfo::new("Tobii_clock", Domain::Device).resolution_s(RESOLUTION_S, Stamp::Exact);
+        let clock = host.add_clock(&info)?;
+        let add = |kind| streams::add(host, tracker, kind, &clock);
+        let optional = |is_there: bool, kind| is_there.then(|| add(kind)).transpose();
+        Ok(Self {
+            gaze: add(Kind::Gaze)?,
+            time_sync: add(Kind::TimeSync)?,
+            external_signal: optional(tracker.has_external_signal, Kind::ExternalSignal)?,
+            eye_openness: optional(tracker.has_eye_openness, Kind::EyeOpenness)?,
+            positioning: optional(tracker.has_positioning, Kind::Positioning)?,
+            host,
+            clock,
+            watch: JumpWatch::new(0.0),
+            frequency_hz: tracker.frequency_hz,
+            ahead_us,
+            last_us: None,
+            stamps_s: Vec::new(),
+            values: Vec::new(),
+            broken: None,
+            is_anew: false,
+            said: None,
+            counted: Counted::default(),
+        })
+    }
+
+    /// Whether the clock may have begun anew, or samples are missing, within these: measure before they are taken.
+    pub fn is_torn(&self, items: &[Item]) -> bool {
+        let mut last_us = self.last_us;
+        items.iter().any(|item| {
+            let Item::Gaze(gaze) = item else { return false };
+            let before_us = last_us.replace(gaze.device_us);
+            before_us.is_some_and(|before_us| self.is_apart(before_us, gaze.device_us))
+        })
+    }
+
+    fn is_apart(&self, before_us: i64, now_us: i64) -> bool {
+        let passed_us = now_us.saturating_sub(before_us);
+        passed_us < 0 || passed_us as f64 * self.frequency_hz.max(1.0) > TORN_PERIODS * US as f64
+    }
+
+    /// Record what has come.
+    ///
+    /// # Errors
+    /// Those of the recorder.
+    pub fn take(&mut self, items: &mut Vec<Item>) -> Result<(), Error> {
+        for item in items.drain(..) {
+            match item {
+                Item::Gaze(gaze) => self.gaze(&gaze)?,
+                Item::EyeOpenness { device_us, system_us, eyes } => {
+                    if let Some(stream) = &mut self.eye_openness {
+                        let [left, right] = eyes.map(|(mm, is)| [f64::from(mm), f64::from(u8::from(is))]);
+                        let values = [left, right].concat().into_iter().chain([seconds(system_us)]);
+                        let bytes: Vec<u8> = values.flat_map(f64::to_ne_bytes).collect();
+                        // What found no room is counted by the recorder, here and below.
+                        let _ = stream.push_bytes(&[seconds(device_us)], &bytes)?;
+                    }
+                }
+                Item::ExternalSignal { device_us, system_us, value, change } => {
+                    if let Some(stream) = &mut self.external_signal {
+                        let values = [device_us, system_us, value.into(), change.into()];
+                        let bytes: Vec<u8> = values.into_iter().flat_map(i64::to_ne_bytes).collect();
+                        let _ = stream.push_bytes(&[seconds(device_us)], &bytes)?;
+                    }
+                }
+                Item::Positioning { system_us, eyes } => {
+                    if let Some(stream) = &mut self.positioning {
+                        let stamp_s =
+                            system_us.map_or_else(|| self.host.now_s(), |us| recorder_s(us, self.ahead_us));
+                        let values =
+                            eyes.into_iter().flat_map(|([x, y, z], is)| [x, y, z, f32::from(u8::from(is))]);
+                        let bytes: Vec<u8> = values.flat_map(f32::to_ne_bytes).collect();
+                        let _ = stream.push_bytes(&[stamp_s], &bytes)?;
+                    }
+                }
+                Item::TimeSync(operation) => self.sync(&[operation])?,
+                Item::Notice(name, details) => self.host.event(name, &details)?,
+                Item::Paused(true) => {
+                    self.broken = Some(Break::Paused);
+                    self.say(State::Degraded, "the tracker has paused");
+                }
+                Item::Paused(false) | Item::Connected(true) => self.say(State::Streaming, ""),
+                Item::Connected(false) => self.lost("the library lost the tracker"),
+                Item::Lost(count) => {
+                    self.flush()?;
+                    self.host.log(LogLevel::Error, &format!("{count} items of the tracker found no room"));
+                    self.gaze.report_gap(None, "items of the tracker found no room")?;
+                }
+            }
+        }
+        self.flush()
+    }
+
+    fn gaze(&mut self, gaze: &Gaze) -> Result<(), Error> {
+        let now_us = gaze.device_us;
+        if self.last_us.is_some_and(|last_us| now_us < last_us) && !self.is_anew {
+            self.reset("the tracker's stamps begin anew")?;
+        }
+        self.tell_break(now_us)?;
+        if self.counted.gaze == 0 || self.said.as_ref().is_some_and(|(state, _)| *state == State::Lost) {
+            self.say(State::Streaming, "");
+        }
+        self.counted.gaze += 1;
+        self.last_us = Some(now_us);
+        self.stamps_s.push(seconds(now_us));
+        self.values.extend(gaze_values(gaze).into_iter().flat_map(f64::to_ne_bytes));
+        Ok(())
+    }
+
+    /// What is missing between the last sample and one at `now_us`.
+    fn tell_break(&mut self, now_us: i64) -> Result<(), Error> {
+        let is_anew = std::mem::take(&mut self.is_anew);
+        let broken = self.broken.take();
+        let Some(last_us) = self.last_us else { return Ok(()) };
+        let periods = now_us.saturating_sub(last_us) as f64 * self.frequency_hz / US as f64;
+        let missing = if is_anew || self.frequency_hz <= 0.0 {
+            None
+        } else {
+            Some((periods.round() - 1.0).max(0.0) as u64)
+        };
+        let (lost, reason) = match (broken, missing) {
+            (Some(Break::Paused), _) => (Some(0), "the tracker had paused".to_owned()),
+            (Some(Break::Disconnected(why)), missing) => (missing, why),
+            (None, None) if is_anew => (None, "the tracker's clock began anew".to_owned()),
+            (None, None | Some(0)) => return Ok(()),
+            (None, missing) => (missing, "never came from the tracker".to_owned()),
+        };
+        self.counted.lost += lost.unwrap_or(0);
+        self.flush()?;
+        self.gaze.report_gap(lost, &reason)
+    }
+
+    /// Record time syncs that were made one after the other.
+    ///
+    /// # Errors
+    /// Those of the recorder.
+    pub fn sync(&mut self, operations: &[SyncOperation]) -> Result<(), Error> {
+        let mut exchanges = Vec::with_capacity(operations.len());
+        for operation in operations {
+            self.counted.sync_operations += 1;
+            let values = [operation.request_us, operation.device_us, operation.response_us];
+            let bytes: Vec<u8> = values.into_iter().flat_map(i64::to_ne_bytes).collect();
+            let stamp_s = recorder_s(operation.request_us, self.ahead_us);
+            let _ = self.time_sync.push_bytes(&[stamp_s], &bytes)?;
+            let exchange = operation.exchange(self.ahead_us);
+            if let Some(jump_s) = self.watch.jump_s(exchange) {
+                self.push(&mut exchanges)?;
+                self.flush()?;
+                self.reset(&format!("the tracker's clock jumped by {jump_s:+.6} s"))?;
+            }
+            exchanges.push(exchange);
+        }
+        self.push(&mut exchanges)
+    }
+
+    fn push(&mut self, exchanges: &mut Vec<lockstep_plugin_api::Exchange>) -> Result<(), Error> {
+        if !exchanges.is_empty() {
+            let _ = self.clock.push_exchanges(exchanges)?;
+            exchanges.clear();
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, why: &str) -> Result<(), Error> {
+        self.flush()?;
+        self.counted.clock_resets += 1;
+        self.is_anew = true;
+        self.clock.reset(why)
+    }
+
+    /// The connection is lost.
+    pub fn lost(&mut self, why: &str) {
+        self.broken = Some(Break::Disconnected(why.to_owned()));
+        self.say(State::Lost, why);
+    }
+
+    /// It is there again.
+    pub fn found(&mut self) {
+        self.counted.reconnects += 1;
+    }
+
+    /// Say how the tracker is doing, once.
+    pub fn say(&mut self, state: State, why: &str) {
+        if self.said.as_ref().is_none_or(|(was, text)| *was != state || text != why) {
+            self.host.set_state(state, why);
+            self.said = Some((state, why.to_owned()));
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if !self.stamps_s.is_empty() {
+            let _ = self.gaze.push_bytes(&self.stamps_s, &self.values)?;
+            self.stamps_s.clear();
+            self.values.clear();
+        }
+        Ok(())
+    }
+
+    /// What was counted.
+    pub fn summary(&self) -> Value {
+        let c = &self.counted;
+        json!({
+            "gaze": c.gaze, "lost": c.lost, "time_sync_operations": c.sync_operations,
+            "clock_resets": c.clock_resets, "reconnects": c.reconnects, "system_clock_ahead_us": self.ahead_us,
+        })
+    }
+}
+
+fn recorder_s(system_us: i64, ahead_us: f64) -> f64 {
+    seconds(system_us) - ahead_us / 1e6
+}
