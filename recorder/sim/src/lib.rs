@@ -1,7 +1,7 @@
 //! The simulation core: clocks, networks, signals and truth logs that every simulated device shares.
 //!
-//! Each part is a pure, seeded model without I/O; only [`truth`], [`ntp`] and [`neon`] write files,
-//! and only [`udp`], [`ntp`] and [`neon`] open sockets.
+//! Each part is a pure, seeded model without I/O; only [`truth`], [`ntp`], [`neon`] and [`tobii`]
+//! write files, and only [`udp`], [`ntp`] and [`neon`] open sockets.
 //!
 //! | Simulated | Where | What is known exactly |
 //! |---|---|---|
@@ -12,6 +12,7 @@
 //! | NTP server: its clock, network and faults; and exchanges of any two clocks | [`ntp`] | every question and its answer |
 //! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
 //! | Neon glasses with their phone: REST, status, Time Echo, RTSP, mDNS | [`neon`] | every sample, exchange and event |
+//! | eye tracker at a USB port, as the libraries of Tobii have it | [`tobii`] | every sample and time sync |
 //! | whole recordings for judging clock estimators | [`study`] | when each sample was taken |
 //!
 //! What is **not** simulated: missed samples inside the device, and a UDP device that sleeps or
@@ -35,6 +36,7 @@ pub mod ntp;
 pub mod queue;
 pub mod signal;
 pub mod study;
+pub mod tobii;
 pub mod truth;
 pub mod udp;
 
