@@ -7,7 +7,7 @@ import time
 
 from neon_phone import CHECK, Phone, Recording, give_up, table
 
-FLAGS = "--gaze-hz 200 --imu-hz 110 --eye-events-hz 3 --clock-offset-s 1234.567 --skew-ppm 40"
+FLAGS = "--scene-hz 30 --gaze-hz 200 --imu-hz 110 --eye-events-hz 3 --clock-offset-s 1234.567 --skew-ppm 40"
 COLUMNS = (
     ("samples", "samples", "{}"),
     ("sent", "sent", "{}"),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use self::callbacks::Inbox;
 use crate::backend::{Backend, Item, SyncOperation, Tracker, Trouble};
-use crate::options::{LayoutChoice, Options};
+use crate::options::{LayoutChoice, Options, Streams};
 use crate::sys::library;
 use crate::sys::stream_engine::{self as sys, Connection, Functions, Status, Stream, until_nul};
 
@@ -29,6 +29,8 @@ pub struct StreamEngine {
     connection: Connection,
     inbox: Box<Inbox>,
     tracker: Tracker,
+    /// What is wanted beside gaze.
+    streams: Streams,
 }
 
 impl StreamEngine {
@@ -63,11 +65,14 @@ impl StreamEngine {
                 frequency_hz: connection.output_frequency_hz().unwrap_or(0.0),
                 ..Tracker::default()
             },
+            streams: options.streams,
             connection,
         };
-        this.subscribe(options)?;
+        this.subscribe()?;
         // What needs a licence is found out now and not in the middle of the recording.
-        this.operation()?;
+        if let Some(operation) = this.operation()? {
+            this.inbox.push(Item::TimeSync(operation));
+        }
         if this.connection.state(STATE_PAUSED) == Some(true) {
             this.inbox.push(Item::Paused(true));
         }
@@ -79,9 +84,9 @@ impl StreamEngine {
         Ok(this)
     }
 
-    fn subscribe(&mut self, options: &Options) -> Result<(), Trouble> {
+    fn subscribe(&mut self) -> Result<(), Trouble> {
         let user_data = std::ptr::from_ref::<Inbox>(&self.inbox).cast_mut().cast::<c_void>();
-        let streams = options.streams;
+        let streams = self.streams;
         // What cannot be had beside gaze is left out; gaze is what the recording is for.
         let is_there = |status: Status| status == sys::OK || status == sys::ALREADY_SUBSCRIBED;
         // SAFETY: the inbox is what the callbacks take their user data for; it is in a box, which lives until the
@@ -146,7 +151,8 @@ impl Backend for StreamEngine {
 
     fn reconnect(&mut self) -> Result<(), Trouble> {
         match self.connection.reconnect() {
-            sys::OK => Ok(()),
+            // Subscriptions outlive it, it seems; where they do not, they are made again.
+            sys::OK => self.subscribe(),
             status => Err(self.trouble(status, "it cannot be reached")),
         }
     }

@@ -20,6 +20,7 @@ fn built_in() -> &'static [Plugin] {
         let tables = [
             lockstep_plugin_lsl::plugin_table(),
             lockstep_plugin_neon::plugin_table(),
+            lockstep_plugin_tobii::plugin_table(),
             lockstep_plugin_udp::plugin_table(),
         ];
         tables.into_iter().filter_map(|table| Plugin::built_in(table).ok()).collect()
