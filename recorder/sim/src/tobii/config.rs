@@ -100,6 +100,8 @@ pub struct TrackerConfig {
     pub present: bool,
     pub frequency_hz: f64,
     pub seed: u64,
+    /// Where files of one machine are means nothing to who reads them on another.
+    #[serde(skip_serializing)]
     pub truth: Option<PathBuf>,
     pub api_version: String,
     pub sdk_version: String,

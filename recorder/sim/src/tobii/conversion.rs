@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 
 /// Points that are kept, for a slope over some time.
 const KEPT: usize = 8;
+/// The slope of points that are closer together is mostly noise.
+const SHORTEST_SPAN_US: i64 = 5_000_000;
 
 /// What a library does with its sync points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion {
     /// One offset, that of the newest point, as the Stream Engine does: it steps at each point.
     Offset,
-    /// A line through the points kept, as the Pro SDK says it does: drift is compensated.
+    /// A line through the points kept, as the Pro SDK says it does: drift is compensated, once it can be
+    /// told from noise.
     Drift,
 }
 
@@ -46,7 +49,7 @@ impl Converter {
         };
         let since_us = device_us - last.0;
         let span_us = last.0 - first.0;
-        if self.conversion == Conversion::Offset || span_us == 0 {
+        if self.conversion == Conversion::Offset || span_us < SHORTEST_SPAN_US {
             return last.1 + since_us;
         }
         let gained_us = (last.1 - first.1) - span_us;
@@ -75,6 +78,9 @@ mod tests {
             // The device loses 50 us a second.
             let device_us = second * 999_950;
             converter.add(second * 1_000_000 - 100, device_us, second * 1_000_000 + 100);
+            if second == 3 {
+                assert_eq!(converter.system_us(4 * 999_950), 4_000_000 - 50, "not yet");
+            }
         }
         assert_eq!(converter.system_us(30 * 999_950), 30_000_000);
         converter.add(40_000_000, 5, 40_000_200);

@@ -181,6 +181,17 @@ impl Tracker {
         self.connected_since_s.is_some()
     }
 
+    /// Whether whoever connects would succeed.
+    pub fn is_reachable(&self, now_s: f64) -> bool {
+        let away = [&self.config.firmware_upgrades, &self.config.disconnects];
+        self.config.present && !away.into_iter().any(|spans| self.holds(spans, now_s))
+    }
+
+    /// The device clock.
+    pub fn device_us(&self, now_s: f64) -> i64 {
+        self.time.at_host(now_s).device_us
+    }
+
     /// Whether it is paused, and takes no samples.
     pub fn is_paused(&self, now_s: f64) -> bool {
         self.holds(&self.config.paused, now_s)
