@@ -54,6 +54,11 @@ impl Corridor {
         self.lowest_s <= self.highest_s + SLACK_S
     }
 
+    /// How wide it is, in seconds; below zero where no clock fits.
+    pub fn width_s(&self) -> f64 {
+        self.highest_s - self.lowest_s
+    }
+
     /// The middle of it: the offset, in seconds.
     pub fn middle_s(&self) -> f64 {
         f64::midpoint(self.lowest_s, self.highest_s)

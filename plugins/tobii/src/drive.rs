@@ -173,6 +173,9 @@ impl Drive<'_> {
                 Some(Err(trouble)) => {
                     // A connection that is lost shows in what is pumped.
                     let text = format!("no time sync: {trouble}");
+                    if matches!(trouble, Trouble::Refused(_)) {
+                        self.recorded.say(State::Degraded, &text);
+                    }
                     if self.told != text {
                         self.host.log(LogLevel::Warn, &text);
                         self.told = text;
@@ -184,8 +187,8 @@ impl Drive<'_> {
                 break;
             }
         }
-        if !burst.is_empty() {
-            self.told.clear();
+        if !burst.is_empty() && !std::mem::take(&mut self.told).is_empty() {
+            self.recorded.say(State::Streaming, "");
         }
         self.recorded.sync(&burst)
     }

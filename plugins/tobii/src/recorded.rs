@@ -1,7 +1,7 @@
 //! What comes from a tracker is recorded: samples, time syncs, what was lost.
 
 use lockstep_plugin_api::{
-    Clock, ClockInfo, Domain, Error, Host, JumpWatch, LogLevel, RawStream, Stamp, State,
+    Clock, ClockInfo, Corridor, Domain, Error, Exchange, Host, JumpWatch, LogLevel, RawStream, Stamp, State,
 };
 use serde_json::{Value, json};
 
@@ -52,8 +52,12 @@ pub struct Recorded {
     stamps_s: Vec<f64>,
     values: Vec<u8>,
     broken: Option<Break>,
-    /// The clock began anew since the last sample.
-    is_anew: bool,
+    /// The clock began anew since the last sample, and why that is known.
+    anew: Option<String>,
+    /// A jump was measured while samples from before it may still wait: why, and the exchanges after it.
+    jumped: Option<(String, Vec<Exchange>)>,
+    /// Where the clock was before it began anew.
+    before_jump: Option<Corridor>,
     said: Option<(State, String)>,
     counted: Counted,
 }
@@ -84,7 +88,9 @@ impl Recorded {
             stamps_s: Vec::new(),
             values: Vec::new(),
             broken: None,
-            is_anew: false,
+            anew: None,
+            jumped: None,
+            before_jump: None,
             said: None,
             counted: Counted::default(),
         })
@@ -154,13 +160,21 @@ impl Recorded {
                 }
             }
         }
-        self.flush()
+        self.flush()?;
+        // No sample of another time line came: there was none.
+        self.begin_time_line()
     }
 
     fn gaze(&mut self, gaze: &Gaze) -> Result<(), Error> {
         let now_us = gaze.device_us;
-        if self.last_us.is_some_and(|last_us| now_us < last_us) && !self.is_anew {
-            self.reset("the tracker's stamps begin anew")?;
+        if self.anew.is_none() && self.last_us.is_some_and(|last_us| self.is_apart(last_us, now_us)) {
+            if self.jumped.is_some() {
+                self.begin_time_line()?;
+            } else if self.last_us.is_some_and(|last_us| now_us < last_us) {
+                self.before_jump = self.watch.corridor();
+                self.watch.forget();
+                self.reset("the tracker's stamps begin anew")?;
+            }
         }
         self.tell_break(now_us)?;
         if self.counted.gaze == 0 || self.said.as_ref().is_some_and(|(state, _)| *state == State::Lost) {
@@ -175,21 +189,26 @@ impl Recorded {
 
     /// What is missing between the last sample and one at `now_us`.
     fn tell_break(&mut self, now_us: i64) -> Result<(), Error> {
-        let is_anew = std::mem::take(&mut self.is_anew);
+        let anew = self.anew.take();
         let broken = self.broken.take();
         let Some(last_us) = self.last_us else { return Ok(()) };
-        let periods = now_us.saturating_sub(last_us) as f64 * self.frequency_hz / US as f64;
-        let missing = if is_anew || self.frequency_hz <= 0.0 {
-            None
-        } else {
-            Some((periods.round() - 1.0).max(0.0) as u64)
+        let before_jump = self.before_jump.take_if(|_| anew.is_some());
+        let passed_s = match (&anew, before_jump, self.watch.corridor()) {
+            (None, ..) => Some(seconds(now_us.saturating_sub(last_us))),
+            // On two time lines: by where both are in recorder time, if that is known well enough.
+            (Some(_), Some(before), Some(now)) => {
+                let apart_s = (seconds(now_us) + now.middle_s()) - (seconds(last_us) + before.middle_s());
+                (before.width_s().max(now.width_s()) * self.frequency_hz < 0.5).then_some(apart_s)
+            }
+            (Some(_), ..) => None,
         };
+        let missing = passed_s.filter(|_| self.frequency_hz > 0.0);
+        let missing = missing.map(|passed_s| ((passed_s * self.frequency_hz).round() - 1.0).max(0.0) as u64);
         let (lost, reason) = match (broken, missing) {
             (Some(Break::Paused), _) => (Some(0), "the tracker had paused".to_owned()),
             (Some(Break::Disconnected(why)), missing) => (missing, why),
-            (None, None) if is_anew => (None, "the tracker's clock began anew".to_owned()),
-            (None, None | Some(0)) => return Ok(()),
-            (None, missing) => (missing, "never came from the tracker".to_owned()),
+            (None, None | Some(0)) if anew.is_none() => return Ok(()),
+            (None, missing) => (missing, anew.unwrap_or_else(|| "never came from the tracker".to_owned())),
         };
         self.counted.lost += lost.unwrap_or(0);
         self.flush()?;
@@ -209,17 +228,29 @@ impl Recorded {
             let stamp_s = recorder_s(operation.request_us, self.ahead_us);
             let _ = self.time_sync.push_bytes(&[stamp_s], &bytes)?;
             let exchange = operation.exchange(self.ahead_us);
+            let before = self.watch.corridor();
             if let Some(jump_s) = self.watch.jump_s(exchange) {
                 self.push(&mut exchanges)?;
-                self.flush()?;
-                self.reset(&format!("the tracker's clock jumped by {jump_s:+.6} s"))?;
+                self.begin_time_line()?;
+                self.before_jump = before;
+                self.jumped = Some((format!("the tracker's clock jumped by {jump_s:+.6} s"), Vec::new()));
             }
-            exchanges.push(exchange);
+            match &mut self.jumped {
+                Some((_, after)) => after.push(exchange),
+                None => exchanges.push(exchange),
+            }
         }
         self.push(&mut exchanges)
     }
 
-    fn push(&mut self, exchanges: &mut Vec<lockstep_plugin_api::Exchange>) -> Result<(), Error> {
+    /// What follows is after the jump that was measured, if one was.
+    fn begin_time_line(&mut self) -> Result<(), Error> {
+        let Some((why, mut after)) = self.jumped.take() else { return Ok(()) };
+        self.reset(&why)?;
+        self.push(&mut after)
+    }
+
+    fn push(&mut self, exchanges: &mut Vec<Exchange>) -> Result<(), Error> {
         if !exchanges.is_empty() {
             let _ = self.clock.push_exchanges(exchanges)?;
             exchanges.clear();
@@ -230,7 +261,7 @@ impl Recorded {
     fn reset(&mut self, why: &str) -> Result<(), Error> {
         self.flush()?;
         self.counted.clock_resets += 1;
-        self.is_anew = true;
+        self.anew = Some(why.to_owned());
         self.clock.reset(why)
     }
 

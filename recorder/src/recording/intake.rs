@@ -220,6 +220,8 @@ impl SourceIntake {
     pub fn clock_reset(&self, number: u32, reason: &str) -> Result<(), Refusal> {
         let clock = self.clock(number)?;
         clock.reset();
+        let of_it = |s: &&Arc<StreamIntake>| s.spec.clock.as_ref().is_some_and(|c| Arc::ptr_eq(c, clock));
+        self.streams.iter().filter(of_it).for_each(|stream| stream.begin_time_line());
         self.voice.record("clock_reset", "", json!({"clock": clock.spec.name, "reason": reason}));
         self.voice.tell(Level::Warning, &format!("clock {} was reset: {reason}", clock.spec.name));
         Ok(())

@@ -265,6 +265,11 @@ impl StreamIntake {
         Push::Queued { wake_writer }
     }
 
+    /// The clock that stamps it began anew: that the next stamp is below the last one is no going back.
+    pub fn begin_time_line(&self) {
+        self.buffer.lock().last_timestamp_s = f64::NEG_INFINITY;
+    }
+
     /// Take nothing more. When this returns, nothing is on its way in.
     pub fn close(&self) {
         self.buffer.lock().closed = true;
