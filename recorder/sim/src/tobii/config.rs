@@ -2,6 +2,8 @@
 //!
 //! Every key may be left out; the values here are what holds then. Unknown keys are refused.
 //! Times `at_s` are seconds of host time after the start, which is when the device is opened first.
+//! The folder of the truth logs is below that of the file. Logs are never overwritten: where there are
+//! some, no device can be opened, and why is said on standard error.
 //!
 //! ```toml
 //! serial = "SIM-0001"

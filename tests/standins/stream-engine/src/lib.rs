@@ -19,3 +19,6 @@ mod device;
 mod info;
 mod streams;
 mod world;
+
+#[cfg(test)]
+mod tests;

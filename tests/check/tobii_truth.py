@@ -1,0 +1,38 @@
+"""Reading the truth logs of a simulated eye tracker (recorder/sim/src/tobii/truth.rs has their columns)."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+
+class Log:
+    """One file of a truth folder."""
+
+    def __init__(self, folder, name):
+        text = (Path(folder) / name).read_text(encoding="utf-8")
+        # The last line may be cut.
+        lines = text[: text.rindex("\n") + 1].splitlines()
+        self.facts = json.loads(lines[0].removeprefix("# "))
+        self.rows = list(csv.DictReader(lines[1:]))
+
+    def delivered(self):
+        """The rows that a client was given."""
+        return [row for row in self.rows if row["delivered"] == "1"]
+
+
+def integers(rows, column):
+    """A column as exact whole numbers."""
+    return np.array([int(row[column]) for row in rows], dtype=np.int64)
+
+
+def floats(rows, column):
+    """A column as the 32-bit floats that the library gave."""
+    return np.array([row[column] for row in rows], dtype=np.float32)
+
+
+def same(got, want):
+    """Whether these are the same 32-bit floats; all that are no number are the same."""
+    got, want = np.asarray(got, dtype=np.float32), np.asarray(want, dtype=np.float32)
+    return got.shape == want.shape and bool(np.all((got == want) | (np.isnan(got) & np.isnan(want))))
