@@ -63,8 +63,9 @@ class Phone:
     def __init__(self, lockstep, folder, flags):
         folder.mkdir()
         self.truth, self.log = folder / "truth", folder / "phone.log"
-        command = [lockstep, "simulate", "neon", "--no-mdns", "--port", "0", "--scene-hz", "0", "--eyes-hz", "0"]
+        command = [lockstep, "simulate", "neon", "--no-mdns", "--port", "0", "--eyes-hz", "0"]
         command += ["--truth", self.truth, *flags.split()]
+        command += [] if "--scene-hz" in flags else ["--scene-hz", "0"]
         self.process = start(command, self.log)
         began_s = time.monotonic()
         while not (found := ADDRESSES.search(self.log.read_text(encoding="utf-8", errors="replace"))):
