@@ -106,6 +106,9 @@ fn what_a_tracker_does_not_deliver_is_told_and_nothing_else_is_missing() {
     let upgraded = lost("firmware_upgrades = [{ at_s = 1.5, for_s = 2.0 }]", "upgraded", "stream-engine");
     assert_eq!(told(&upgraded.found).len(), 1, "{}", upgraded.found);
     assert!(events(&upgraded.info, "state").iter().any(|state| state.to_string().contains("firmware")));
+    let revoked = lost("[licence]\nrevoked_at_s = 2.0", "revoked", "stream-engine");
+    assert_eq!((revoked.code, told(&revoked.found).len()), (Some(3), 0), "{}", revoked.found);
+    assert!(events(&revoked.info, "state").iter().any(|state| state.to_string().contains("licence_file")));
     let losses = "sample_loss = 0.01\n[usb.request]\nspike_probability = 0.2\nspike_us = 50000.0";
     let spikes = lost(losses, "spikes", "stream-engine");
     assert!(told(&spikes.found).iter().sum::<u64>() > 5 && spikes.found["resets"] == 0, "{}", spikes.found);
