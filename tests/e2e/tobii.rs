@@ -30,14 +30,14 @@ fn command(
     // Where cargo has just built it.
     let library =
         Path::new(env!("CARGO_BIN_EXE_lockstep")).with_file_name("deps").join(format!("lib{stem}.so"));
-    let truth = dir.join(&format!("{name}-truth"));
+    let truth = dir.join(format!("{name}-truth"));
     let device = dir.write(&format!("{name}.toml"), &format!("truth = {truth:?}\n{device}"));
     let config = format!(
         "[experiment]\nname = \"tobii\"\n[[source]]\nname = \"tracker\"\nplugin = \"tobii\"\n[source.options]\n\
          backend = \"{backend}\"\nlibrary = {library:?}\n{options}\n"
     );
     let config = dir.write(&format!("{name}-config.toml"), &config);
-    let file = dir.join(&format!("{name}.xdf"));
+    let file = dir.join(format!("{name}.xdf"));
     let mut command =
         lockstep(["record".as_ref(), config.as_os_str(), "--output".as_ref(), file.as_os_str()]);
     command.args(["--duration", &seconds.to_string()]).env("LOCKSTEP_TOBII_STANDIN", device);
@@ -48,7 +48,7 @@ fn record(dir: &TestDir, name: &str, backend: &str, device: &str, options: &str,
     let (mut command, truth) = command(dir, name, backend, device, options, seconds);
     let finished = Process::start(&mut command).wait(PATIENCE);
     note(&format!("{name}: {finished}"));
-    let file = dir.join(&format!("{name}.xdf"));
+    let file = dir.join(format!("{name}.xdf"));
     let found = check_for_json("tobii", [file.display().to_string().as_str(), &truth]);
     note(&format!("{name}: {found}"));
     Recorded { code: finished.code, info: info(&file), found }

@@ -1,7 +1,7 @@
 //! Lockstep source plugin: Tobii eye trackers.
 //!
 //! One source is one tracker, with one thread, `tobii`, that does all: Tobii's libraries want to be called by one. What
-//! differs between them is behind one trait ([`backend`]); `stream_engine` and `pro_sdk` are the two there are, each
+//! differs between them is behind one trait (`backend`); `stream_engine` and `pro_sdk` are the two there are, each
 //! with its layouts in memory and its callbacks. `sys` is the C side, and has all that is unsafe beside the callbacks.
 //! `recorded` makes samples, gaps and clock exchanges of what comes, `streams` says what they are called.
 //!

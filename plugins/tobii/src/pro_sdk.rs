@@ -70,7 +70,7 @@ impl ProSdk {
         let mut subscribe = |stream, callback| unsafe { connection.subscribe(stream, callback, user_data) };
         for (stream, callback) in [
             (Stream::Notifications, callbacks::notification as sys::Callback),
-            (Stream::StreamErrors, callbacks::stream_error),
+            (Stream::Errors, callbacks::stream_error),
         ] {
             // Without them it is not told what goes wrong, and nothing else is missing.
             let _ = subscribe(stream, callback);

@@ -67,7 +67,7 @@ pub enum Stream {
     /// Notifications.
     Notifications,
     /// What goes wrong with streams.
-    StreamErrors,
+    Errors,
 }
 
 impl Stream {
@@ -78,7 +78,7 @@ impl Stream {
         Self::EyeOpenness,
         Self::PositionGuide,
         Self::Notifications,
-        Self::StreamErrors,
+        Self::Errors,
     ];
 
     const fn name(self) -> &'static str {
@@ -89,7 +89,7 @@ impl Stream {
             Self::EyeOpenness => "eye_openness",
             Self::PositionGuide => "user_position_guide",
             Self::Notifications => "notifications",
-            Self::StreamErrors => "stream_errors",
+            Self::Errors => "stream_errors",
         }
     }
 }
