@@ -31,7 +31,7 @@ fn command(
     let library =
         Path::new(env!("CARGO_BIN_EXE_lockstep")).with_file_name("deps").join(format!("lib{stem}.so"));
     let truth = dir.join(format!("{name}-truth"));
-    let device = dir.write(&format!("{name}.toml"), &format!("truth = {truth:?}\n{device}"));
+    let device = dir.write(&format!("{name}.toml"), format!("truth = {truth:?}\n{device}"));
     let config = format!(
         "[experiment]\nname = \"tobii\"\n[[source]]\nname = \"tracker\"\nplugin = \"tobii\"\n[source.options]\n\
          backend = \"{backend}\"\nlibrary = {library:?}\n{options}\n"

@@ -13,6 +13,7 @@ use self::callbacks::Post;
 use self::layout::Layout;
 use crate::backend::{Backend, Item, SyncOperation, Tracker, Trouble};
 use crate::options::Options;
+use crate::streams::Kind;
 use crate::sys::library;
 use crate::sys::pro_sdk::{self as sys, Connection, Functions, Status, Stream};
 
@@ -87,18 +88,25 @@ impl ProSdk {
         let mut optional =
             |wanted: bool, stream, callback: sys::Callback| wanted && subscribe(stream, callback) == sys::OK;
         let can = |bit: u32| capabilities & bit != 0;
-        self.tracker.has_external_signal = optional(
+        let port = optional(
             streams.external_signal && can(sys::HAS_EXTERNAL_SIGNAL),
             Stream::ExternalSignal,
             callbacks::external_signal,
         );
-        self.tracker.has_eye_openness = optional(
+        let openness = optional(
             streams.eye_openness && can(sys::HAS_EYE_OPENNESS),
             Stream::EyeOpenness,
             callbacks::eye_openness,
         );
-        self.tracker.has_positioning =
-            optional(streams.positioning, Stream::PositionGuide, callbacks::position_guide);
+        let guide = optional(streams.positioning, Stream::PositionGuide, callbacks::position_guide);
+        let kinds = [
+            (true, Kind::Gaze),
+            (openness, Kind::EyeOpenness),
+            (guide, Kind::Positioning),
+            (port, Kind::ExternalSignal),
+        ];
+        self.tracker.streams =
+            kinds.into_iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| kind).collect();
         Ok(())
     }
 }
