@@ -23,6 +23,13 @@ pub struct Tracker {
     pub streams: Vec<Kind>,
 }
 
+impl Tracker {
+    /// Note which of these it sends.
+    pub fn sends(&mut self, kinds: &[(bool, Kind)]) {
+        self.streams = kinds.iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| *kind).collect();
+    }
+}
+
 /// A place in space, in millimetres.
 pub type Point3 = [f32; 3];
 

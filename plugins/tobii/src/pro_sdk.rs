@@ -99,14 +99,12 @@ impl ProSdk {
             callbacks::eye_openness,
         );
         let guide = optional(streams.positioning, Stream::PositionGuide, callbacks::position_guide);
-        let kinds = [
+        self.tracker.sends(&[
             (true, Kind::Gaze),
             (openness, Kind::EyeOpenness),
             (guide, Kind::Positioning),
             (port, Kind::ExternalSignal),
-        ];
-        self.tracker.streams =
-            kinds.into_iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| kind).collect();
+        ]);
         Ok(())
     }
 }

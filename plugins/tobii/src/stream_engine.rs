@@ -107,14 +107,12 @@ impl StreamEngine {
         if !is_there(gaze) {
             return Err(Texts::of(self.connection.functions()).trouble(gaze, "its gaze data cannot be had"));
         }
-        let kinds = [
+        self.tracker.sends(&[
             (true, Kind::Gaze),
             (openness, Kind::EyeOpenness),
             (guide, Kind::Positioning),
             (port, Kind::ExternalSignal),
-        ];
-        self.tracker.streams =
-            kinds.into_iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| kind).collect();
+        ]);
         Ok(())
     }
 
