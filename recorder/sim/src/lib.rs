@@ -27,6 +27,7 @@ mod describe;
 mod error;
 mod host;
 mod rng;
+mod serve;
 
 pub mod clock;
 pub mod format;
