@@ -27,6 +27,11 @@ impl Ways {
         Self { down, up }
     }
 
+    /// Both: towards the device, and back.
+    pub(crate) fn into_paths(self) -> (TcpPath, TcpPath) {
+        (self.down, self.up)
+    }
+
     /// Waits until what is here now has come to the device.
     pub(crate) async fn there(&mut self) {
         wait(&mut self.down).await;
