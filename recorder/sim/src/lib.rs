@@ -1,7 +1,8 @@
 //! The simulation core: clocks, networks, signals and truth logs that every simulated device shares.
 //!
-//! Each part is a pure, seeded model without I/O; only [`truth`], [`ntp`], [`neon`] and [`tobii`]
-//! write files, and only [`udp`], [`ntp`] and [`neon`] open sockets.
+//! Each part is a pure, seeded model without I/O; only [`truth`], [`ntp`], [`neon`],
+//! [`tobii`] and [`glasses3`] write files, and only [`udp`], [`ntp`], [`neon`] and [`glasses3`] open
+//! sockets.
 //!
 //! | Simulated | Where | What is known exactly |
 //! |---|---|---|
@@ -13,6 +14,7 @@
 //! | UDP device: payloads, sampling by its own crystal, `echo` and `ntp` exchanges | [`udp`] | all of the above |
 //! | Neon glasses with their phone: REST, status, Time Echo, RTSP, mDNS | [`neon`] | every sample, exchange and event |
 //! | eye tracker at a USB port, as the libraries of Tobii have it | [`tobii`] | every sample and time sync |
+//! | Tobii Pro Glasses 3: the API over WebSocket and HTTP, its signals, mDNS | [`glasses3`] | every message, exchange and event |
 //! | whole recordings for judging clock estimators | [`study`] | when each sample was taken |
 //!
 //! What is **not** simulated: missed samples inside the device, and a UDP device that sleeps or
@@ -27,9 +29,11 @@ mod describe;
 mod error;
 mod host;
 mod rng;
+mod serve;
 
 pub mod clock;
 pub mod format;
+pub mod glasses3;
 pub mod neon;
 pub mod network;
 pub mod ntp;

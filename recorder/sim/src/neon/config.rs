@@ -7,24 +7,9 @@ use std::time::Duration;
 use crate::clock::ClockModel;
 use crate::error::{ModelError, SimError, check};
 use crate::network::PathModel;
+use crate::serve::Span;
 
 use super::layout::{Layout, Sensor};
-
-/// A stretch of time, in seconds of host time after the start.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
-    /// When it begins.
-    pub at_s: f64,
-    /// How long it lasts; infinite for ever.
-    pub for_s: f64,
-}
-
-impl Span {
-    /// Whether it holds at this time.
-    pub fn holds(&self, elapsed_s: f64) -> bool {
-        elapsed_s >= self.at_s && elapsed_s < self.at_s + self.for_s
-    }
-}
 
 /// Samples a second of each sensor, by the phone's oscillator; 0 for a sensor that is not there.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,7 +11,6 @@ use crate::host::now_s;
 
 use super::shared::{Shared, count};
 use super::truth::Exchange;
-use super::ways::Ways;
 
 /// Between the two parts of a reply that comes in two.
 const SPLIT_PAUSE: Duration = Duration::from_millis(20);
@@ -25,7 +24,7 @@ pub(super) async fn serve(stream: &mut TcpStream, shared: &Shared) {
 
 async fn answer_all(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     let connection = shared.next_connection();
-    let mut ways = Ways::new(shared);
+    let mut ways = shared.ways();
     let mut question = [0; 8];
     let mut number: u64 = 0;
     loop {

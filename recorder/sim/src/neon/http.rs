@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use crate::serve::message::{Inbox, Input, Request};
+
 use super::layout::Sensor;
-use super::message::{Inbox, Input, Request};
 use super::shared::{Shared, count};
-use super::ways::Ways;
 use super::{socket, status};
 
 /// An answer.
@@ -69,7 +69,7 @@ pub(super) async fn serve(stream: &mut TcpStream, shared: &Shared) {
 
 async fn answer_all(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     let mut inbox = Inbox::default();
-    let mut ways = Ways::new(shared);
+    let mut ways = shared.ways();
     loop {
         let request = match inbox.next(stream).await {
             Ok(Some(Input::Request(request))) => request,

@@ -1,6 +1,5 @@
 //! Accepts connections, and resets all of them when the phone goes away.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::error::SimError;
 use crate::host::now_s;
+use crate::serve;
 
 use super::shared::{Shared, count};
 use super::{echo, http, rtsp};
@@ -31,17 +30,6 @@ pub(super) enum Service {
     Echo,
 }
 
-/// Opens a port.
-///
-/// # Errors
-/// [`SimError::Listen`] when it is taken or not of this machine.
-pub(super) async fn bind(device: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), SimError> {
-    let failed = |source| SimError::Listen { device: device.to_owned(), address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
-}
-
 /// Serves all who come until `stop` turns true or is dropped.
 pub(super) async fn run(
     listener: TcpListener,
@@ -59,7 +47,7 @@ pub(super) async fn run(
                 Ok((stream, _)) if shared.is_out(now_s()) => reset(&stream, &shared),
                 Ok(_) if connections.len() >= CONNECTIONS => {}
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, service, Arc::clone(&shared)));
+                    connections.spawn(serve_one(stream, service, Arc::clone(&shared)));
                 }
                 Err(error) => {
                     tracing::debug!(?service, %error, "accept");
@@ -70,7 +58,7 @@ pub(super) async fn run(
     }
 }
 
-async fn serve(mut stream: TcpStream, service: Service, shared: Arc<Shared>) {
+async fn serve_one(mut stream: TcpStream, service: Service, shared: Arc<Shared>) {
     // Small answers and frames leave at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(?service, %error, "nodelay");
@@ -92,10 +80,7 @@ async fn serve(mut stream: TcpStream, service: Service, shared: Arc<Shared>) {
     }
 }
 
-/// Makes the end of a connection a reset instead of an orderly end.
 fn reset(stream: &TcpStream, shared: &Shared) {
     count(&shared.counts.resets);
-    if let Err(error) = stream.set_zero_linger() {
-        tracing::debug!(%error, "cannot reset a connection");
-    }
+    serve::reset_at_end(stream);
 }

@@ -12,10 +12,9 @@
 //! | room | what |
 //! |---|---|
 //! | `layout`, `payload`, `signals`, `h264`, `rtp`, `sdp`, `feed`, `time` | pure: what is sent, bit by bit |
-//! | `message` | requests of HTTP and RTSP |
-//! | `pump`, `player`, `tcp` | a sensor at work, and a client that plays it through the simulated network |
-//! | `http`, `status`, `socket`, `rtsp`, `echo`, `mdns` | what is answered |
-//! | `shared`, `listen`, `switchboard`, `ways` | what they share, who may come, when the phone is away, how long answers take |
+//! | `pump`, `player` | a sensor at work, and a client that plays it through the simulated network |
+//! | `http`, `status`, `socket`, `rtsp`, `echo` | what is answered |
+//! | `shared`, `listen`, `switchboard` | what they share, who may come, when the phone is away |
 
 mod config;
 mod echo;
@@ -24,8 +23,6 @@ mod h264;
 mod http;
 mod layout;
 mod listen;
-mod mdns;
-mod message;
 mod payload;
 mod player;
 mod pump;
@@ -38,10 +35,8 @@ mod signals;
 mod socket;
 mod status;
 mod switchboard;
-mod tcp;
 mod time;
 mod truth;
-mod ways;
 
 #[cfg(test)]
 mod tests;
@@ -55,21 +50,25 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-pub use config::{
-    EchoFaults, Gaze, InterleavedFaults, NeonConfig, Rates, ReportStyle, RtpClock, RtpConfig, Span,
-};
+pub use config::{EchoFaults, Gaze, InterleavedFaults, NeonConfig, Rates, ReportStyle, RtpClock, RtpConfig};
 pub use layout::{GAZE_CHANNELS, Layout, Sensor};
 pub use report::{NeonReport, SensorReport};
 pub use shared::Addresses;
 
+pub use crate::serve::Span;
+
 use crate::clock::ClockModel;
 use crate::error::SimError;
 use crate::host::deadline;
-use listen::Service;
+use crate::serve;
+use crate::serve::mdns::{Announcement, Service};
 use pump::{Pump, Sockets};
 use shared::{Door, Shared};
 use truth::{SharedLogs, TruthFolder};
 
+/// The name of the phone as a machine. Real phones are all `neon.local.`, which nobody should find
+/// here who looks for glasses.
+const MACHINE: &str = "simulated-neon.local.";
 /// Clients on their way to a sensor.
 const ENTERING: usize = 64;
 
@@ -78,8 +77,8 @@ const ENTERING: usize = 64;
 pub struct NeonPhone {
     shared: Arc<Shared>,
     pumps: Vec<(Pump, mpsc::Receiver<player::Player>)>,
-    listeners: Vec<(TcpListener, Service)>,
-    _announcement: Option<mdns::Announcement>,
+    listeners: Vec<(TcpListener, listen::Service)>,
+    _announcement: Option<Announcement>,
 }
 
 impl NeonPhone {
@@ -91,13 +90,13 @@ impl NeonPhone {
     pub async fn bind(config: NeonConfig) -> Result<Self, SimError> {
         config.validate()?;
         let (name, host) = (config.name.clone(), config.host);
-        let (http, http_address) = listen::bind(&name, SocketAddr::new(host, config.port)).await?;
-        let (rtsp, rtsp_address) = listen::bind(&name, SocketAddr::new(host, config.rtsp_port)).await?;
-        let mut listeners = vec![(http, Service::Http), (rtsp, Service::Rtsp)];
+        let (http, http_address) = serve::bind(&name, SocketAddr::new(host, config.port)).await?;
+        let (rtsp, rtsp_address) = serve::bind(&name, SocketAddr::new(host, config.rtsp_port)).await?;
+        let mut listeners = vec![(http, listen::Service::Http), (rtsp, listen::Service::Rtsp)];
         let mut addresses = Addresses { http: http_address, rtsp: rtsp_address, echo: None };
         if let Some(port) = config.echo_port {
-            let (echo, address) = listen::bind(&name, SocketAddr::new(host, port)).await?;
-            listeners.push((echo, Service::Echo));
+            let (echo, address) = serve::bind(&name, SocketAddr::new(host, port)).await?;
+            listeners.push((echo, listen::Service::Echo));
             addresses.echo = Some(address);
         }
         let mut sockets = Vec::new();
@@ -113,7 +112,13 @@ impl NeonPhone {
         }
         let announcement = if config.mdns {
             let id = status::hardware_id(config.seed);
-            Some(mdns::Announcement::new(&name, &id, host, addresses.http.port())?)
+            let service = Service {
+                kind: "_http._tcp.local.",
+                instance: &format!("PI monitor:{name}:{id}"),
+                machine: MACHINE,
+                facts: &[],
+            };
+            Some(Announcement::new(&name, &service, host, addresses.http.port())?)
         } else {
             None
         };

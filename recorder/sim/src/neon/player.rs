@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 
 use crate::network::{Deliveries, Path};
 use crate::rng::derive_seed;
+use crate::serve::tcp::TcpPath;
 
 use super::config::{NeonConfig, ReportStyle};
 use super::layout::Sensor;
 use super::rtp::{Header, Packet, sender_report};
-use super::tcp::TcpPath;
 use super::time::Moment;
 
 /// What comes in the middle of a frame where it has no business.

@@ -13,13 +13,14 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::host::now_s;
+use crate::serve::identity;
+use crate::serve::message::{Inbox, Input, Request};
 
 use super::feed::encoder;
 use super::layout::Sensor;
-use super::message::{Inbox, Input, Request};
 use super::player::{self, Outlet, Player};
 use super::sdp;
-use super::shared::{Shared, identity};
+use super::shared::Shared;
 
 /// Frames that wait for a client that does not read. More are lost.
 const FRAMES: usize = 1024;

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 use tokio_tungstenite::tungstenite::{self};
 
-use super::message::Request;
+use crate::serve::message::Request;
+
 use super::shared::{Shared, count};
 use super::status;
 

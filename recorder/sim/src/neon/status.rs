@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use crate::serve::identity;
+
 use super::layout::Sensor;
-use super::shared::{Shared, Update, identity, recording_json};
+use super::shared::{Shared, Update, recording_json};
 
 /// Per cent; a simulated battery lasts.
 const BATTERY_LEVEL: u8 = 87;

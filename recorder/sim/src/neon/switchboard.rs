@@ -4,8 +4,9 @@ use serde_json::json;
 use tokio::time::sleep_until;
 
 use crate::host::deadline;
+use crate::serve::Span;
 
-use super::config::{NeonConfig, Span};
+use super::config::NeonConfig;
 use super::layout::Sensor;
 use super::shared::{Shared, Update};
 

@@ -35,9 +35,10 @@ use crate::clock::ClockModel;
 use crate::csv;
 use crate::describe;
 use crate::error::SimError;
+use crate::serve::Span;
 use crate::truth::CsvFile;
 
-use super::config::{NeonConfig, Span};
+use super::config::NeonConfig;
 use super::feed::{self, Sample};
 use super::layout::Sensor;
 use super::time::Moment;

@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use lockstep_sim::clock::{ClockModel, ClockStep, TickUnit};
 use lockstep_sim::format::Format;
+use lockstep_sim::neon::Span;
 use lockstep_sim::network::{Direction, LinkModel, PathKind, PathModel};
 use lockstep_sim::udp::{
     CounterWidth, ExchangeConfig, ExchangeKind, Payload, Rate, UdpDeviceConfig, default_channel_names,
@@ -48,6 +49,13 @@ pub enum SimulatedDevice {
     /// SIGTERM.
     #[command(after_help = crate::cli::EXIT_CODES)]
     Neon(Box<super::neon::NeonArgs>),
+    /// Stand in for Tobii Pro Glasses 3
+    ///
+    /// The API of the recording unit over WebSocket and HTTP, with the signals for gaze, IMU, sync port
+    /// and events; no video and no RTSP. Made from what is known of the API; no glasses were there to
+    /// compare with. Ends after --duration-s, or at Ctrl-C or SIGTERM.
+    #[command(after_help = crate::cli::EXIT_CODES)]
+    Tobii(Box<super::tobii::TobiiArgs>),
 }
 
 /// Arguments of `lockstep simulate udp`.
@@ -348,6 +356,15 @@ pub(super) fn choice<T: Copy + Send + Sync + 'static>(
 fn resolve(text: &str) -> Result<SocketAddr, String> {
     let mut found = text.to_socket_addrs().map_err(|error| format!("{error}; give HOST:PORT"))?;
     found.next().ok_or_else(|| "the host has no address".to_owned())
+}
+
+pub(super) fn parse_seconds(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("'{text}' is not a number of seconds"))
+}
+
+pub(super) fn parse_span(text: &str) -> Result<Span, String> {
+    let (at, length) = text.split_once(':').map_or((text, None), |(at, length)| (at, Some(length)));
+    Ok(Span { at_s: parse_seconds(at)?, for_s: length.map_or(Ok(f64::INFINITY), parse_seconds)? })
 }
 
 pub(super) fn parse_step(text: &str) -> Result<ClockStep, String> {

@@ -4,6 +4,7 @@ mod args;
 mod clock;
 mod neon;
 mod ntp;
+mod tobii;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub fn run(args: SimulateArgs) -> anyhow::Result<()> {
         SimulatedDevice::Udp(args) => args,
         SimulatedDevice::Ntp(args) => return ntp::run(&args),
         SimulatedDevice::Neon(args) => return neon::run(&args),
+        SimulatedDevice::Tobii(args) => return tobii::run(&args),
     };
     let devices = args.devices()?;
     let mut out = io::stdout().lock();

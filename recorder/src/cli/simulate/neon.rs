@@ -14,7 +14,7 @@ use lockstep_sim::neon::{
     ReportStyle, RtpClock, RtpConfig, Sensor, SensorReport, Span,
 };
 
-use super::args::{NetworkArgs, choice, parse_duration};
+use super::args::{NetworkArgs, choice, parse_duration, parse_seconds, parse_span};
 use super::clock::ClockFlags;
 use super::until_signal;
 use crate::display::table::{Align, Table};
@@ -168,15 +168,6 @@ struct RunArgs {
 struct Unplug {
     sensors: Vec<Sensor>,
     span: Span,
-}
-
-fn parse_seconds(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("'{text}' is not a number of seconds"))
-}
-
-fn parse_span(text: &str) -> Result<Span, String> {
-    let (at, length) = text.split_once(':').map_or((text, None), |(at, length)| (at, Some(length)));
-    Ok(Span { at_s: parse_seconds(at)?, for_s: length.map_or(Ok(f64::INFINITY), parse_seconds)? })
 }
 
 fn parse_switch(text: &str) -> Result<(f64, Layout), String> {

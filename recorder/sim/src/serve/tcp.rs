@@ -8,7 +8,7 @@ const SENT_AGAIN_AFTER_S: f64 = 0.2;
 /// A path on which nothing is lost, doubled or overtaken: what is lost comes later, and all that
 /// follows waits for it.
 #[derive(Debug, Clone)]
-pub(super) struct TcpPath {
+pub(crate) struct TcpPath {
     path: Path,
     lost_s: f64,
     last_arrival_s: f64,
@@ -16,7 +16,7 @@ pub(super) struct TcpPath {
 
 impl TcpPath {
     /// A direction with the delays and losses of `model`, whose reordering and duplication TCP hides.
-    pub(super) fn new(model: PathModel, seed: u64) -> Self {
+    pub(crate) fn new(model: PathModel, seed: u64) -> Self {
         let lost_s = model.delay_s + SENT_AGAIN_AFTER_S;
         let model = PathModel { reorder: 0.0, duplicate: 0.0, ..model };
         // The interval is for reordered datagrams alone.
@@ -24,7 +24,7 @@ impl TcpPath {
     }
 
     /// How long what is sent at `sent_s` is on its way; send times must not fall.
-    pub(super) fn delay_s(&mut self, sent_s: f64) -> f64 {
+    pub(crate) fn delay_s(&mut self, sent_s: f64) -> f64 {
         let delay_s = self.path.route(sent_s).delays_s().first().copied().unwrap_or(self.lost_s);
         self.last_arrival_s = self.last_arrival_s.max(sent_s + delay_s);
         // Exactly zero on a perfect path, whatever the rounding.

@@ -1,6 +1,5 @@
-//! Announces a simulated phone on the network, as real ones announce themselves.
+//! Announces a simulated device on the network, as real ones announce themselves.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,42 +7,48 @@ use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
 use crate::error::SimError;
 
-/// What the phone's server is a kind of.
-const SERVICE: &str = "_http._tcp.local.";
-/// The name of the phone as a machine. Real phones are all `neon.local.`, which nobody should find
-/// here who looks for glasses.
-const MACHINE: &str = "simulated-neon.local.";
+/// What is announced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Service<'a> {
+    /// What its server is a kind of.
+    pub(crate) kind: &'a str,
+    /// What distinguishes it from others of its kind.
+    pub(crate) instance: &'a str,
+    /// The name of the device as a machine.
+    pub(crate) machine: &'a str,
+    /// What is told beside it.
+    pub(crate) facts: &'a [(&'a str, &'a str)],
+}
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(300);
 
-/// While this is there, the phone is announced.
-pub(super) struct Announcement {
+/// While this is there, the device is announced.
+pub(crate) struct Announcement {
     daemon: ServiceDaemon,
     full_name: String,
 }
 
 impl Announcement {
-    /// Announces the phone `name` with its own number `id`, reached at `host` and `port`.
+    /// Announces the device `name`, reached at `host` and `port`.
     ///
     /// # Errors
     /// [`SimError::Announce`] when the network does not allow it.
-    pub(super) fn new(name: &str, id: &str, host: IpAddr, port: u16) -> Result<Self, SimError> {
+    pub(crate) fn new(name: &str, service: &Service<'_>, host: IpAddr, port: u16) -> Result<Self, SimError> {
         let failed = |error: mdns_sd::Error| SimError::Announce {
             device: name.to_owned(),
             problem: error.to_string(),
         };
         let daemon = ServiceDaemon::new().map_err(failed)?;
-        let instance = format!("PI monitor:{name}:{id}");
-        let none: Option<HashMap<String, String>> = None;
+        let Service { kind, instance, machine, facts } = *service;
         let service = if host.is_unspecified() {
             // All addresses of this machine, as they come and go.
-            ServiceInfo::new(SERVICE, &instance, MACHINE, "", port, none).map(ServiceInfo::enable_addr_auto)
+            ServiceInfo::new(kind, instance, machine, "", port, facts).map(ServiceInfo::enable_addr_auto)
         } else {
             // Only where it can be reached: a loopback address is of no use to others.
             daemon.disable_interface(IfKind::All).map_err(failed)?;
             daemon.enable_interface(IfKind::Addr(host)).map_err(failed)?;
-            ServiceInfo::new(SERVICE, &instance, MACHINE, host, port, none)
+            ServiceInfo::new(kind, instance, machine, host, port, facts)
         };
         let service = service.map_err(failed)?;
         let full_name = service.get_fullname().to_owned();

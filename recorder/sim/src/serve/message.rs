@@ -15,18 +15,18 @@ const FRAME: u8 = b'$';
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// A path, or a whole URL.
-    pub(super) target: String,
+    pub(crate) target: String,
     /// Names in small letters.
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What can come from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// A request.
     Request(Request),
     /// A frame of RTP or RTCP, of which the simulator makes nothing.
@@ -35,12 +35,12 @@ pub(super) enum Input {
 
 impl Request {
     /// The value of a header; its name in small letters.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The path, without host and question, with `%` and two digits made into what they stand for.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let target = self
             .target
             .split_once("://")
@@ -49,7 +49,7 @@ impl Request {
     }
 
     /// The names and values after the question mark.
-    pub(super) fn query(&self) -> Vec<(String, String)> {
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         pairs
@@ -61,7 +61,7 @@ impl Request {
     }
 
     /// The value of this name after the question mark.
-    pub(super) fn query_value(&self, name: &str) -> Option<String> {
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
         self.query().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
@@ -130,7 +130,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Input, usize)>, &'static str> {
 
 /// What has come over a connection and was not read yet.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     bytes: Vec<u8>,
 }
 
@@ -139,7 +139,7 @@ impl Inbox {
     ///
     /// # Errors
     /// Of the connection, and for what is neither of the two protocols.
-    pub(super) async fn next(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Input>> {
+    pub(crate) async fn next(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Input>> {
         loop {
             match parse(&self.bytes) {
                 Ok(Some((input, length))) => {

@@ -1,0 +1,1 @@
+//! Simulated glasses, asked over their sockets.
