@@ -152,6 +152,9 @@ typedef struct lks_clock_info {
     uint32_t reserved;    /* 0 */
     double resolution_s;  /* step of those readings; 0: finer than matters */
     lks_str name;         /* unique within the source; names the recorded stream of exchanges */
+    /* Since 1.2. */
+    double interval_s;    /* how often it is measured, if not as often as the experiment asks; 0: so often.
+                             The operator is warned when it was not measured for much longer */
 } lks_clock_info;
 
 /* A stream of samples. */

@@ -40,18 +40,26 @@ pub struct ClockInfo {
     domain: Domain,
     resolution_s: f64,
     stamp: Stamp,
+    interval_s: f64,
 }
 
 impl ClockInfo {
     /// A clock whose readings are finer than matters. The name is unique within
     /// the source and names the recorded stream of its exchanges.
     pub fn new(name: impl Into<String>, domain: Domain) -> Self {
-        Self { name: name.into(), domain, resolution_s: 0.0, stamp: Stamp::Exact }
+        Self { name: name.into(), domain, resolution_s: 0.0, stamp: Stamp::Exact, interval_s: 0.0 }
     }
 
     /// Readings step by `resolution_s` seconds and relate to time as `stamp` says.
     pub fn resolution_s(mut self, resolution_s: f64, stamp: Stamp) -> Self {
         (self.resolution_s, self.stamp) = (resolution_s, stamp);
+        self
+    }
+
+    /// It is measured each `interval_s` seconds, and not as often as the experiment asks
+    /// ([`Host::probe_settings`]): the operator is warned when it was not for much longer.
+    pub fn interval_s(mut self, interval_s: f64) -> Self {
+        self.interval_s = interval_s;
         self
     }
 }
@@ -78,6 +86,7 @@ impl Clock {
             },
             reserved: 0,
             resolution_s: info.resolution_s,
+            interval_s: info.interval_s,
             name: sys::Str::new(&info.name),
         };
         let mut id = 0;

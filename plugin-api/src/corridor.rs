@@ -54,6 +54,11 @@ impl Corridor {
         self.lowest_s <= self.highest_s + SLACK_S
     }
 
+    /// When the last of its exchanges ended, in seconds of recorder time.
+    pub fn at_s(&self) -> f64 {
+        self.at_s
+    }
+
     /// How wide it is, in seconds; below zero where no clock fits.
     pub fn width_s(&self) -> f64 {
         self.highest_s - self.lowest_s

@@ -80,6 +80,7 @@
 //! thread rules of every call; this crate is a safe skin over it, [`sys`] its
 //! mirror.
 
+mod beside;
 mod clock;
 mod corridor;
 mod error;
@@ -96,6 +97,7 @@ mod xml;
 
 pub use {schemars, serde, serde_json};
 
+pub use beside::{unless_stopped, within};
 pub use clock::{Clock, ClockInfo, Domain, Exchange, Stamp};
 pub use corridor::Corridor;
 pub use error::Error;

@@ -163,6 +163,7 @@ mirror! {
         reserved: u32,
         resolution_s: f64,
         name: Str,
+        interval_s: f64,
     }
     "lks_stream_info" struct StreamInfo {
         struct_size: u32,

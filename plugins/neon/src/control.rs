@@ -4,21 +4,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lockstep_plugin_api::{Error, Host, LogLevel, Stop};
+use lockstep_plugin_api::{Error, Host, LogLevel, Stop, within};
 use serde_json::{Value, json};
 
-use crate::beside::within;
 use crate::options::Control;
 use crate::phone::Status;
 use crate::rest::{self, Denied, Order};
 
 /// Longest wait for an answer while there is time.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same at the stop, of what is under way, of the last event, and of the order to save: together they stay below
-/// the half second in which a source has to stop.
-const AT_STOP: Duration = Duration::from_millis(120);
+/// The same at the stop, of what is under way, of the last event, and of the order to save: together they stay well
+/// below the half second in which a source has to stop.
+const AT_STOP: Duration = Duration::from_millis(60);
 const LAST_EVENT: Duration = Duration::from_millis(80);
-const SAVE: Duration = Duration::from_millis(200);
+const SAVE: Duration = Duration::from_millis(180);
 /// How often it is looked whether something is to be done.
 const LOOK: Duration = Duration::from_millis(200);
 /// Pause before a phone that refuses to record is asked again.
@@ -146,10 +145,9 @@ impl Work {
         let at = *self.task.at.lock().unwrap_or_else(PoisonError::into_inner);
         let at = at.ok_or_else(|| Denied::Unreachable("it is not known where it is".to_owned()))?;
         // It goes on for longer than anybody waits: what was sent late is carried out all the same.
-        within(patience, &self.stop, patience.min(AT_STOP.max(SAVE)), move || {
-            rest::tell(at, &order, PATIENCE)
-        })
-        .unwrap_or_else(|| Err(Denied::Unreachable("it takes too long".to_owned())))
+        let at_stop = if patience == PATIENCE { AT_STOP } else { patience };
+        within(patience, &self.stop, at_stop, move || rest::tell(at, &order, PATIENCE))
+            .unwrap_or_else(|| Err(Denied::Unreachable("it takes too long".to_owned())))
     }
 
     fn look(&mut self) {
@@ -169,7 +167,7 @@ impl Work {
         }
         let every = Duration::try_from_secs_f64(self.task.control.sync_events_s).unwrap_or_default();
         let is_due = self.synced.is_none_or(|at| at.elapsed() >= every);
-        if !every.is_zero() && is_due && self.running().is_some() {
+        if !every.is_zero() && is_due && self.running().is_some() && !self.stop.is_set() {
             self.synced = Some(Instant::now());
             self.sync(PATIENCE);
         }

@@ -8,7 +8,6 @@
 //! order, their time), `payload` (samples), `pipeline` (all of it in a row), `echo` (exchanges).
 #![deny(unsafe_code)]
 
-mod beside;
 mod bracket;
 mod clock;
 mod control;

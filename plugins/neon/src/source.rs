@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use lockstep_platform::seconds;
 use lockstep_plugin_api::{
     Clock, ClockInfo, Domain, Error, Host, LogLevel, Source, SourceThread, Stamp, State, Stop, TextStream,
+    unless_stopped,
 };
 use serde_json::{Map, Value, json};
 
-use crate::beside::unless_stopped;
 use crate::clock::{self, RESOLUTION_S, Whereabouts};
 use crate::control;
 use crate::echo::Echo;
@@ -130,7 +130,7 @@ impl Supervisor {
                 self.stop.wait(RETRY);
             }
         }
-        Ok(())
+        self.tell_deaf()
     }
 
     /// Find the phone, and listen to it for as long as it is there. Inside: why it is not, in words.
@@ -140,15 +140,19 @@ impl Supervisor {
             Err(why) => return Ok(Err(why)),
         };
         let text = match unless_stopped(&self.stop, move || rest::status(at, PATIENCE)) {
-            Ok(text) => text,
-            Err(_) if self.stop.is_set() => return Ok(Ok(())),
-            Err(why) => return Ok(Err(format!("{at} does not answer ({why}); is the Companion app open?"))),
+            Some(Ok(text)) => text,
+            None => return Ok(Ok(())),
+            Some(Err(why)) => {
+                return Ok(Err(format!("{at} does not answer ({why}); is the Companion app open?")));
+            }
         };
         let mut fresh = Status::default();
         if let Err(why) = fresh.take_all(&text) {
             return Ok(Err(format!("{at}: {why}")));
         }
         let Some(phone) = fresh.phone.clone() else { return Ok(Ok(())) };
+        // It was asked for before the phone was told to record, maybe; that a recording ends is told.
+        fresh.recording = fresh.recording.or_else(|| locked(&self.status).recording.clone());
         if let Some(running) = &self.running
             && running.phone.device_id != phone.device_id
         {
@@ -167,18 +171,12 @@ impl Supervisor {
             self.running = Some(self.begin(phone)?);
         }
         let mut listener = match unless_stopped(&self.stop, move || Listener::open(at)) {
-            Ok(listener) => listener,
-            Err(_) if self.stop.is_set() => return Ok(Ok(())),
-            Err(why) => return Ok(Err(format!("{at} does not tell its status: {why}"))),
+            Some(Ok(listener)) => listener,
+            None => return Ok(Ok(())),
+            Some(Err(why)) => return Ok(Err(format!("{at} does not tell its status: {why}"))),
         };
         self.tell(State::Streaming, "");
-        if let (Some(since_s), Some(events)) =
-            (self.deaf_since_s.take(), self.running.as_mut().and_then(|running| running.events.as_mut()))
-        {
-            let now_s = self.host.now_s();
-            let text = format!("the phone's status was not heard from {since_s:.3} to {now_s:.3} s");
-            events.report_gap(None, &text)?;
-        }
+        self.tell_deaf()?;
         // What the phone says of its last orders is still listened to.
         while !self.stop.is_set() || Arc::strong_count(&self.controls) > 1 {
             match listener.next() {
@@ -200,9 +198,22 @@ impl Supervisor {
         Ok(Ok(()))
     }
 
+    /// What the phone said while nobody heard it is missing.
+    fn tell_deaf(&mut self) -> Result<(), Error> {
+        if let (Some(since_s), Some(events)) =
+            (self.deaf_since_s.take(), self.running.as_mut().and_then(|running| running.events.as_mut()))
+        {
+            let now_s = self.host.now_s();
+            let text = format!("the phone's status was not heard from {since_s:.3} to {now_s:.3} s");
+            events.report_gap(None, &text)?;
+        }
+        Ok(())
+    }
+
     fn locate(&self) -> Result<SocketAddr, String> {
         match self.options.host_and_port() {
-            Some((host, port)) => unless_stopped(&self.stop, move || find::resolve(&host, port)),
+            Some((host, port)) => unless_stopped(&self.stop, move || find::resolve(&host, port))
+                .unwrap_or_else(|| Err("it was told to stop".to_owned())),
             None => {
                 // Once it is known, another one that has come since is not meant.
                 let known = self.running.as_ref().map(|running| running.phone.device_name.as_str());

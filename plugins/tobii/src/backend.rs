@@ -1,5 +1,7 @@
 //! What a backend is: one tracker, through one of Tobii's interfaces.
 
+use std::time::Duration;
+
 use lockstep_plugin_api::Exchange;
 
 use crate::streams::{Kind, gaze_values, seconds};
@@ -89,7 +91,11 @@ pub enum Item {
     Paused(bool),
     /// The library lost the tracker, or has found it again by itself.
     Connected(bool),
-    /// Items found no room on their way.
+    /// It sends so many gaze samples a second from now on.
+    Frequency(f64),
+    /// Something is wrong that goes on, in words.
+    Wrong(String),
+    /// Items found no room on their way, or could not be read.
     Lost(u64),
 }
 
@@ -180,8 +186,8 @@ impl std::fmt::Display for Trouble {
     }
 }
 
-/// One tracker, connected. All calls come from one thread.
-pub trait Backend {
+/// One tracker, connected. One thread at a time calls it.
+pub trait Backend: Send {
     /// Who it is.
     fn tracker(&self) -> &Tracker;
 
@@ -191,13 +197,16 @@ pub trait Backend {
     /// [`Trouble`].
     fn pump(&mut self, out: &mut Vec<Item>) -> Result<(), Trouble>;
 
-    /// One time sync; `None`: the library makes them by itself, and they come as items.
+    /// Whether the library makes time syncs by itself: they come as items then.
+    fn syncs_itself(&self) -> bool;
+
+    /// One time sync, waited for no longer than `patience`; `None`: it did not come about, try again.
     ///
     /// # Errors
     /// [`Trouble`].
-    fn time_sync(&mut self) -> Option<Result<SyncOperation, Trouble>>;
+    fn time_sync(&mut self, patience: Duration) -> Result<Option<SyncOperation>, Trouble>;
 
-    /// Connect again.
+    /// Connect again. May take its time.
     ///
     /// # Errors
     /// [`Trouble`].

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lockstep_platform::monotonic_ns;
-use lockstep_plugin_api::{Error, Host, LogLevel, ProbeSchedule, ProbeSettings, State, Stop};
+use lockstep_plugin_api::{Error, Host, LogLevel, ProbeSchedule, ProbeSettings, State, Stop, unless_stopped};
 use serde_json::{Value, json};
 
 use crate::backend::{Backend, Item, SyncOperation, Trouble};
@@ -21,48 +21,61 @@ const RECONNECT_AGAIN: Duration = Duration::from_millis(100);
 const READINGS: usize = 20;
 /// What is less than this, in microseconds, beside what the readings leave open is no difference.
 const SAME_CLOCK_US: f64 = 2.0;
-/// Longest time for the time syncs at the stop.
-const LAST_SYNCS: Duration = Duration::from_millis(200);
+/// Longest wait for a time sync.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// The same at the stop, for each and for all of them.
+const LAST_PATIENCE: Duration = Duration::from_millis(60);
+const LAST_SYNCS: Duration = Duration::from_millis(150);
+/// How often a library that measures the clock by itself does so, at least, in seconds.
+const OWN_INTERVAL_S: f64 = 60.0;
 
 /// Record until `stop`; what was counted.
 ///
 /// # Errors
 /// The tracker cannot be recorded, and why; those of the recorder.
 pub fn run(host: Host, options: &Options, stop: &Stop) -> Result<Value, Error> {
-    let Some(mut backend) = open(host, options, stop)? else { return Ok(Value::Null) };
+    let Some(backend) = open(host, options, stop)? else { return Ok(Value::Null) };
     let ahead_us = system_clock_ahead_us(host, backend.as_ref())?;
-    let recorded = Recorded::new(host, backend.tracker(), ahead_us)?;
     let settings = ProbeSettings {
         interval_s: options.time_sync.interval_s,
         probes_per_burst: options.time_sync.operations,
     };
+    let interval_s = if backend.syncs_itself() { OWN_INTERVAL_S } else { settings.interval_s };
     let mut drive = Drive {
         host,
         stop,
-        recorded,
+        recorded: Recorded::new(host, backend.tracker(), interval_s, ahead_us)?,
         schedule: ProbeSchedule::new(settings),
         operations: options.time_sync.operations,
         begun_s: host.now_s(),
         items: Vec::new(),
         told: String::new(),
     };
-    drive.run(backend.as_mut())?;
+    drive.run(backend)?;
+    drive.recorded.end()?;
     Ok(drive.recorded.summary())
 }
 
-/// The tracker, once it is there; `None`: it was told to stop.
+/// The tracker, once it is there; `None`: it was told to stop. Libraries and networks take their time, so that is done
+/// beside.
 fn open(host: Host, options: &Options, stop: &Stop) -> Result<Option<Box<dyn Backend>>, Error> {
     let mut told = String::new();
     loop {
-        let opened: Result<Box<dyn Backend>, Trouble> = match options.backend {
-            BackendKind::StreamEngine => StreamEngine::open(options).map(|backend| Box::new(backend) as _),
-            BackendKind::ProSdk => ProSdk::open(options).map(|backend| Box::new(backend) as _),
-            BackendKind::Glasses3 => Glasses3::open(options).map(|backend| Box::new(backend) as _),
-        };
+        let options = options.clone();
+        let opened = unless_stopped(stop, move || -> Result<Box<dyn Backend>, Trouble> {
+            match options.backend {
+                BackendKind::StreamEngine => {
+                    StreamEngine::open(&options).map(|backend| Box::new(backend) as _)
+                }
+                BackendKind::ProSdk => ProSdk::open(&options).map(|backend| Box::new(backend) as _),
+                BackendKind::Glasses3 => Glasses3::open(&options).map(|backend| Box::new(backend) as _),
+            }
+        });
         match opened {
-            Ok(backend) => return Ok(Some(backend)),
-            Err(Trouble::Refused(why)) => return Err(Error::io(why)),
-            Err(trouble) => {
+            None => return Ok(None),
+            Some(Ok(backend)) => return Ok(Some(backend)),
+            Some(Err(Trouble::Refused(why))) => return Err(Error::io(why)),
+            Some(Err(trouble)) => {
                 let why = trouble.to_string();
                 if told != why {
                     host.set_state(State::Connecting, &why);
@@ -121,34 +134,37 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    fn run(&mut self, backend: &mut dyn Backend) -> Result<(), Error> {
+    fn run(&mut self, mut backend: Box<dyn Backend>) -> Result<(), Error> {
         while !self.stop.is_set() {
             let pumped = backend.pump(&mut self.items);
-            if self.recorded.is_torn(&self.items) {
-                // Whether its clock jumped is to be known before samples are called lost, or of another time line.
-                self.measure(backend)?;
-                self.restart_schedule();
-            }
-            self.recorded.take(&mut self.items)?;
+            self.settle(backend.as_mut())?;
             if let Err(trouble) = pumped {
-                self.reconnect(backend, &trouble)?;
+                match self.reconnect(backend, &trouble)? {
+                    Some(connected) => backend = connected,
+                    None => return Ok(()),
+                }
             }
             let elapsed_s = self.elapsed_s();
             if elapsed_s >= self.schedule.next_burst_s() {
                 self.schedule.burst_begun(elapsed_s);
-                self.measure(backend)?;
-                self.recorded.take(&mut self.items)?;
+                self.measure(backend.as_mut(), PATIENCE)?;
+                self.settle(backend.as_mut())?;
             }
         }
-        let begun = Instant::now();
-        let mut last = Vec::new();
-        while last.len() < self.operations as usize && begun.elapsed() < LAST_SYNCS {
-            match backend.time_sync() {
-                Some(Ok(operation)) => last.push(operation),
-                _ => break,
+        if !backend.syncs_itself() {
+            let (begun, mut last) = (Instant::now(), Vec::new());
+            while last.len() < self.operations as usize {
+                let left = LAST_SYNCS.saturating_sub(begun.elapsed());
+                if left.is_zero() {
+                    break;
+                }
+                match backend.time_sync(left.min(LAST_PATIENCE)) {
+                    Ok(operation) => last.extend(operation),
+                    Err(_) => break,
+                }
             }
+            self.recorded.sync(&last)?;
         }
-        self.recorded.sync(&last)?;
         // What is on its way; that the connection is lost by now is no matter.
         let _ = backend.pump(&mut self.items);
         self.recorded.take(&mut self.items)
@@ -156,6 +172,16 @@ impl Drive<'_> {
 
     fn elapsed_s(&self) -> f64 {
         self.host.now_s() - self.begun_s
+    }
+
+    /// Record what has come. Whether the clock jumped is to be known before samples are called lost, or of another time
+    /// line.
+    fn settle(&mut self, backend: &mut dyn Backend) -> Result<(), Error> {
+        if self.recorded.is_torn(&self.items) {
+            self.measure(backend, PATIENCE)?;
+            self.restart_schedule();
+        }
+        self.recorded.take(&mut self.items)
     }
 
     fn restart_schedule(&mut self) {
@@ -166,22 +192,17 @@ impl Drive<'_> {
     }
 
     /// A burst of time syncs. What comes meanwhile waits in the items.
-    fn measure(&mut self, backend: &mut dyn Backend) -> Result<(), Error> {
+    fn measure(&mut self, backend: &mut dyn Backend, patience: Duration) -> Result<(), Error> {
+        if backend.syncs_itself() {
+            return Ok(());
+        }
         let mut burst: Vec<SyncOperation> = Vec::new();
+        let mut trouble = None;
         for _ in 0..self.operations {
-            match backend.time_sync() {
-                None => break,
-                Some(Ok(operation)) => burst.push(operation),
-                Some(Err(trouble)) => {
-                    // A connection that is lost shows in what is pumped.
-                    let text = format!("no time sync: {trouble}");
-                    if matches!(trouble, Trouble::Refused(_)) {
-                        self.recorded.say(State::Degraded, &text);
-                    }
-                    if self.told != text {
-                        self.host.log(LogLevel::Warn, &text);
-                        self.told = text;
-                    }
+            match backend.time_sync(patience) {
+                Ok(operation) => burst.extend(operation),
+                Err(why) => {
+                    trouble = Some(why);
                     break;
                 }
             }
@@ -189,28 +210,57 @@ impl Drive<'_> {
                 break;
             }
         }
-        if !burst.is_empty() && !std::mem::take(&mut self.told).is_empty() {
-            self.recorded.say(State::Streaming, "");
-        }
+        self.tell_measured(!burst.is_empty(), trouble);
         self.recorded.sync(&burst)
     }
 
-    /// Connect again, for as long as it takes.
-    fn reconnect(&mut self, backend: &mut dyn Backend, trouble: &Trouble) -> Result<(), Error> {
+    /// Say that the clock cannot be measured, and that it can be again. A connection that is lost shows elsewhere.
+    fn tell_measured(&mut self, is_measured: bool, trouble: Option<Trouble>) {
+        let text = match &trouble {
+            _ if is_measured => {
+                if !std::mem::take(&mut self.told).is_empty() {
+                    self.recorded.say(State::Streaming, "");
+                }
+                return;
+            }
+            Some(trouble) => format!("no time sync: {trouble}"),
+            None => "no time sync: it does not answer".to_owned(),
+        };
+        if matches!(trouble, Some(Trouble::Refused(_))) {
+            self.recorded.say(State::Degraded, &text);
+        }
+        if self.told != text {
+            self.host.log(LogLevel::Warn, &text);
+            self.told = text;
+        }
+    }
+
+    /// Connect again, for as long as it takes; `None`: it was told to stop. That is done beside, for libraries and
+    /// networks take their time.
+    fn reconnect(
+        &mut self,
+        mut backend: Box<dyn Backend>,
+        trouble: &Trouble,
+    ) -> Result<Option<Box<dyn Backend>>, Error> {
         self.recorded.lost(&trouble.to_string());
         while !self.stop.wait(RECONNECT_AGAIN) {
-            match backend.reconnect() {
+            let connected = unless_stopped(self.stop, move || {
+                let connected = backend.reconnect();
+                (backend, connected)
+            });
+            let Some((back, connected)) = connected else { return Ok(None) };
+            backend = back;
+            match connected {
                 Ok(()) => {
                     self.recorded.found();
                     // Before its samples are taken: its clock may have begun anew.
-                    self.measure(backend)?;
+                    self.measure(backend.as_mut(), PATIENCE)?;
                     self.restart_schedule();
-                    return Ok(());
+                    return Ok(Some(backend));
                 }
-                Err(Trouble::Upgrading) => self.recorded.say(State::Lost, &Trouble::Upgrading.to_string()),
-                Err(_) => {}
+                Err(trouble) => self.recorded.say(State::Lost, &trouble.to_string()),
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

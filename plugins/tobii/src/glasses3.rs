@@ -31,8 +31,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Nothing for so long, though they were kept alive: the connection is dead, whatever the system thinks.
 const SILENT: Duration = Duration::from_secs(3);
-/// Longest wait for an event to come back.
-const ECHO: Duration = Duration::from_millis(250);
+/// Gaze samples a second.
+const FREQUENCY: &str = "/settings.gaze-frequency";
 /// What our events are called, by which their clock is measured.
 const TAG: &str = "LockstepTimeSync";
 
@@ -46,6 +46,8 @@ pub struct Glasses3 {
     signals: HashMap<u64, Signal>,
     next_id: u64,
     next_event: u64,
+    /// Tells our events from those of another recorder.
+    session: String,
     kept_alive: Instant,
     heard: Instant,
     /// What came while an answer was waited for.
@@ -66,6 +68,7 @@ impl Glasses3 {
             signals: HashMap::new(),
             next_id: 0,
             next_event: 0,
+            session: uuid::Uuid::new_v4().to_string(),
             kept_alive: Instant::now(),
             heard: Instant::now(),
             waiting: Vec::new(),
@@ -79,7 +82,7 @@ impl Glasses3 {
             firmware: text(get("/system.version")?),
             address: options.address.clone(),
             library: "Glasses 3 API".to_owned(),
-            frequency_hz: get("/settings.gaze-frequency")?.as_f64().unwrap_or(0.0),
+            frequency_hz: get(FREQUENCY)?.as_f64().unwrap_or(0.0),
             streams: vec![
                 Kind::GlassesGaze,
                 Kind::Accelerometer,
@@ -98,13 +101,24 @@ impl Glasses3 {
         let (host, port) = &self.at.clone();
         let lost = |why: String| Trouble::Disconnected(format!("{host}:{port} cannot be reached: {why}"));
         let io = |error: std::io::Error| lost(error.to_string());
-        let mut all = (host.as_str(), *port).to_socket_addrs().map_err(io)?;
-        let address = all.next().ok_or_else(|| lost("it has no address".to_owned()))?;
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(io)?;
+        // A name has several addresses, and not all of them may be reached.
+        let mut failed = lost("it has no address".to_owned());
+        let mut connected = None;
+        for address in (host.as_str(), *port).to_socket_addrs().map_err(io)? {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => {
+                    connected = Some(stream);
+                    break;
+                }
+                Err(error) => failed = io(error),
+            }
+        }
+        let Some(stream) = connected else { return Err(failed) };
         stream.set_nodelay(true).map_err(io)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(io)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(io)?;
-        let url = format!("ws://{address}/websocket");
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let url = format!("ws://{host}:{port}/websocket");
         let mut request = url.into_client_request().map_err(|error| lost(error.to_string()))?;
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
         let (socket, _) = tungstenite::client(request, stream).map_err(|error| lost(error.to_string()))?;
@@ -149,8 +163,12 @@ impl Glasses3 {
         match socket.read() {
             Ok(Message::Text(text)) => {
                 let arrived_ns = monotonic_ns();
-                self.heard = Instant::now();
-                Ok(Some((incoming(text.as_str()), arrived_ns)))
+                let message = incoming(text.as_str());
+                // Answers tell that they are there, and not that they send.
+                if matches!(message, Incoming::Signal { .. }) {
+                    self.heard = Instant::now();
+                }
+                Ok(Some((message, arrived_ns)))
             }
             Ok(_) => Ok(None),
             Err(tungstenite::Error::Io(e))
@@ -167,11 +185,14 @@ impl Glasses3 {
 
     /// Take in a message; signals become items.
     fn take(&mut self, message: Incoming) {
+        if message == Incoming::Unreadable {
+            self.waiting.push(Item::Lost(1));
+        }
         if let Incoming::Signal { id, stamp_s, body } = message
             && let Some(signal) = self.signals.get(&id)
         {
-            // Our own events are not the wearer's.
-            if *signal == Signal::Event && body["tag"] == TAG {
+            // Our own events are not the wearer's; those of another recorder are somebody's.
+            if *signal == Signal::Event && body["tag"] == TAG && body["object"]["session"] == self.session {
                 return;
             }
             items(*signal, stamp_s, &body, &mut self.waiting);
@@ -196,17 +217,27 @@ impl Glasses3 {
     }
 
     /// An event of ours goes to the glasses and comes back with their time.
-    fn operation(&mut self) -> Result<Option<SyncOperation>, Trouble> {
+    fn operation(&mut self, patience: Duration) -> Result<Option<SyncOperation>, Trouble> {
         self.next_event += 1;
         let number = self.next_event;
         let request_us = monotonic_ns() / 1000;
-        self.send("/rudimentary!send-event", "POST", &json!([TAG, {"id": number}]))?;
+        let sent = self.send(
+            "/rudimentary!send-event",
+            "POST",
+            &json!([TAG, {"session": self.session, "id": number}]),
+        )?;
         let asked = Instant::now();
-        while asked.elapsed() < ECHO {
+        while asked.elapsed() < patience {
             let Some((message, arrived_ns)) = self.receive()? else { continue };
+            if let Incoming::Answer { id, result: Err(why) } = &message
+                && *id == sent
+            {
+                return Err(Trouble::Refused(format!("the glasses refuse an event: {why}")));
+            }
             if let Incoming::Signal { id, stamp_s, body } = &message
                 && self.signals.get(id) == Some(&Signal::Event)
                 && body["tag"] == TAG
+                && body["object"]["session"] == self.session
                 && body["object"]["id"] == number
             {
                 let device_us = (stamp_s * 1e6).round() as i64;
@@ -246,12 +277,19 @@ impl Backend for Glasses3 {
         Ok(())
     }
 
-    fn time_sync(&mut self) -> Option<Result<SyncOperation, Trouble>> {
-        self.operation().transpose()
+    fn syncs_itself(&self) -> bool {
+        false
+    }
+
+    fn time_sync(&mut self, patience: Duration) -> Result<Option<SyncOperation>, Trouble> {
+        self.operation(patience)
     }
 
     fn reconnect(&mut self) -> Result<(), Trouble> {
-        self.connect()
+        self.connect()?;
+        let hz = self.ask(FREQUENCY, "GET", &Value::Null)?.as_f64().unwrap_or(0.0);
+        self.waiting.push(Item::Frequency(hz));
+        Ok(())
     }
 
     fn system_clock_us(&self) -> Option<i64> {
@@ -282,6 +320,8 @@ mod tests {
     fn an_address_may_leave_out_the_port_and_nothing_else() {
         assert_eq!(host_and_port("192.168.75.51"), Ok(("192.168.75.51".to_owned(), 80)));
         assert_eq!(host_and_port("tg03b.local:8000"), Ok(("tg03b.local".to_owned(), 8000)));
+        assert_eq!(host_and_port("[fe80::1]:8000"), Ok(("fe80::1".to_owned(), 8000)));
+        assert_eq!(host_and_port("fe80::1"), Ok(("fe80::1".to_owned(), 80)));
         assert!(host_and_port("").unwrap_err().contains("serial number"));
         assert!(host_and_port("http://tg03b.local").is_err());
     }

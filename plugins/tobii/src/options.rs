@@ -12,7 +12,8 @@ use serde::Deserialize;
 pub struct Options {
     /// Which of Tobii's interfaces.
     pub backend: BackendKind,
-    /// File of the library. Without it LOCKSTEP_TOBII_LIBRARY, then the usual places are looked at.
+    /// File of the library. Without it LOCKSTEP_TOBII_STREAM_ENGINE or LOCKSTEP_TOBII_RESEARCH, then the usual places
+    /// are looked at.
     pub library: PathBuf,
     /// Address (URL) of the tracker, where there are several. Of Glasses 3 that of the recording unit, as
     /// "tg03b-080200012345.local" or "192.168.75.51".

@@ -23,9 +23,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A tracker on the Pro SDK.
 #[derive(Debug)]
 pub struct ProSdk {
-    /// Closed before what its callbacks write into goes.
     connection: Connection,
-    post: Box<Post>,
+    /// Never freed: the library calls back from threads of its own, and nobody has promised that none of them is in a
+    /// callback any more when it has unsubscribed.
+    post: &'static Post,
     items: Receiver<Item>,
     tracker: Tracker,
 }
@@ -56,7 +57,7 @@ impl ProSdk {
                 ..Tracker::default()
             },
             connection,
-            post: Box::new(post),
+            post: Box::leak(Box::new(post)),
             items,
         };
         this.subscribe(options, capabilities)?;
@@ -64,10 +65,9 @@ impl ProSdk {
     }
 
     fn subscribe(&mut self, options: &Options, capabilities: u32) -> Result<(), Trouble> {
-        let user_data = std::ptr::from_ref::<Post>(&self.post).cast_mut().cast::<c_void>();
+        let user_data = std::ptr::from_ref(self.post).cast_mut().cast::<c_void>();
         let (streams, connection) = (options.streams, &mut self.connection);
-        // SAFETY: the post is what the callbacks take their user data for; it is in a box, which lives until the
-        // connection has unsubscribed.
+        // SAFETY: the post is what the callbacks take their user data for, and is never freed.
         let mut subscribe = |stream, callback| unsafe { connection.subscribe(stream, callback, user_data) };
         for (stream, callback) in [
             (Stream::Notifications, callbacks::notification as sys::Callback),
@@ -109,10 +109,15 @@ impl ProSdk {
     }
 }
 
+/// What to do when one is missing.
+const LICENCE: &str = "a licence is missing; put it on the tracker with Tobii's own program";
+
 fn trouble(status: Status, what: &str) -> Trouble {
     match status {
         sys::OK => Trouble::Refused(what.to_owned()),
-        sys::CONNECTION_FAILED => Trouble::Disconnected(what.to_owned()),
+        sys::NOT_AVAILABLE | sys::CONNECTION_FAILED | sys::TIMED_OUT | sys::OPERATION_FAILED => {
+            Trouble::Disconnected(what.to_owned())
+        }
         sys::INSUFFICIENT_LICENSE => Trouble::Refused(format!(
             "{what}: a licence is missing; put it on the tracker with Tobii's own program"
         )),
@@ -133,11 +138,19 @@ impl Backend for ProSdk {
         }
         out.extend(self.items.try_iter());
         out.extend(self.post.lost().map(Item::Lost));
+        if self.post.has_changed() {
+            // What has changed the notification does not say for sure.
+            out.extend(self.connection.frequency_hz().map(Item::Frequency));
+        }
         Ok(())
     }
 
-    fn time_sync(&mut self) -> Option<Result<SyncOperation, Trouble>> {
-        None
+    fn syncs_itself(&self) -> bool {
+        true
+    }
+
+    fn time_sync(&mut self, _patience: Duration) -> Result<Option<SyncOperation>, Trouble> {
+        Ok(None)
     }
 
     fn reconnect(&mut self) -> Result<(), Trouble> {

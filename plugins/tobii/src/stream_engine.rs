@@ -6,6 +6,7 @@ pub mod layout;
 
 use std::ffi::c_void;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -28,7 +29,7 @@ const STATE_FAULT: i32 = 4;
 pub struct StreamEngine {
     /// Closed before what its callbacks write into goes.
     connection: Connection,
-    inbox: Box<Inbox>,
+    inbox: Arc<Inbox>,
     tracker: Tracker,
     /// What is wanted beside gaze.
     streams: Streams,
@@ -56,7 +57,7 @@ impl StreamEngine {
         let info = connection.device_info().map_err(|s| texts.trouble(s, "it does not say what it is"))?;
         let (serial, model, firmware) = names(&info[..], version.major);
         let mut this = Self {
-            inbox: Box::new(Inbox::new(layout)),
+            inbox: Arc::new(Inbox::new(layout)),
             tracker: Tracker {
                 serial,
                 model,
@@ -86,12 +87,11 @@ impl StreamEngine {
     }
 
     fn subscribe(&mut self) -> Result<(), Trouble> {
-        let user_data = std::ptr::from_ref::<Inbox>(&self.inbox).cast_mut().cast::<c_void>();
+        let user_data = Arc::as_ptr(&self.inbox).cast_mut().cast::<c_void>();
         let streams = self.streams;
         // What cannot be had beside gaze is left out; gaze is what the recording is for.
         let is_there = |status: Status| status == sys::OK || status == sys::ALREADY_SUBSCRIBED;
-        // SAFETY: the inbox is what the callbacks take their user data for; it is in a box, which lives until the
-        // connection is closed.
+        // SAFETY: the inbox is what the callbacks take their user data for; it lives until the connection is closed.
         let (gaze, openness, guide, port) = unsafe {
             let subscribe = |stream, callback| self.connection.subscribe(stream, callback, user_data);
             let optional = |wanted: bool, stream, callback| wanted && is_there(subscribe(stream, callback));
@@ -149,8 +149,13 @@ impl Backend for StreamEngine {
         }
     }
 
-    fn time_sync(&mut self) -> Option<Result<SyncOperation, Trouble>> {
-        self.operation().transpose()
+    fn syncs_itself(&self) -> bool {
+        false
+    }
+
+    fn time_sync(&mut self, _patience: Duration) -> Result<Option<SyncOperation>, Trouble> {
+        // How long it takes is the library's affair.
+        self.operation()
     }
 
     fn reconnect(&mut self) -> Result<(), Trouble> {
@@ -180,15 +185,19 @@ impl Texts {
         match status {
             // It was found out here, and has no status.
             sys::OK => Trouble::Refused(what.to_owned()),
-            sys::CONNECTION_FAILED | sys::CONNECTION_FAILED_DRIVER | sys::TIMED_OUT => {
-                Trouble::Disconnected(format!("{what}: {text}"))
-            }
+            sys::NOT_AVAILABLE
+            | sys::CONNECTION_FAILED
+            | sys::CONNECTION_FAILED_DRIVER
+            | sys::TIMED_OUT
+            | sys::OPERATION_FAILED => Trouble::Disconnected(format!("{what}: {text}")),
             sys::FIRMWARE_UPGRADE_IN_PROGRESS => Trouble::Upgrading,
             sys::INSUFFICIENT_LICENSE | UNAUTHORIZED => Trouble::Refused(format!(
                 "{what}: {text}. Gaze data and time syncs need a professional licence of Tobii's (the option \
                  `licence_file`), unless the tracker is one of Tobii Pro's"
             )),
-            _ => Trouble::Refused(format!("{what}: {text}")),
+            _ => Trouble::Refused(format!(
+                "{what}: {text}. Is it switched on, and does Tobii's own program see it? `address` says which is meant"
+            )),
         }
     }
 }

@@ -307,7 +307,11 @@ fn describe<S>(stream: StreamBuilder<S>, tracker: &Tracker, kind: Kind, clock: &
     let desc = format!("<acquisition>{}</acquisition><channels>{described}</channels>", acquisition.concat());
     let stream = stream
         .kind(kind.content())
-        .source_id(format!("{}@{}", kind.name(), tracker.serial))
+        .source_id(format!(
+            "{}@{}",
+            kind.name(),
+            if tracker.serial.is_empty() { &tracker.address } else { &tracker.serial }
+        ))
         .nominal_rate_hz(if kind.is_gaze() { tracker.frequency_hz } else { 0.0 })
         .may_be_silent(!kind.is_gaze())
         .desc_xml(desc);

@@ -32,7 +32,8 @@ pub unsafe fn clock_spec(info: &sys::ClockInfo) -> Result<ClockSpec, Refusal> {
     // SAFETY: a lent text, by this function's contract.
     let name = unsafe { text(info.name, "the clock's name")? }.to_owned();
     let reading = Reading { resolution_s: info.resolution_s, stamp };
-    Ok(ClockSpec { name, domain, reading, desc: Vec::new() })
+    let interval_s = Some(info.interval_s).filter(|interval_s| interval_s.is_finite() && *interval_s > 0.0);
+    Ok(ClockSpec { name, domain, reading, interval_s, desc: Vec::new() })
 }
 
 /// A stream, as the plugin described it.

@@ -144,7 +144,13 @@ impl Report {
             ntp.push_child(Element::new(key.as_str()).with_text(text));
         }
         let (domain, desc) = (Domain::Unix, vec![ntp]);
-        match self.source.add_clock(ClockSpec { name: NAME.to_owned(), domain, reading: READING, desc }) {
+        match self.source.add_clock(ClockSpec {
+            name: NAME.to_owned(),
+            domain,
+            reading: READING,
+            interval_s: None,
+            desc,
+        }) {
             Ok(number) => self.clock = Some(number),
             Err(refusal) => self.state(State::Failed, &refusal.to_string()),
         }

@@ -196,8 +196,9 @@ fn find_in_source(source: &SourceStatus, clock_interval_s: f64, found: &mut Vec<
             add(kind, &stream.name, severity, text);
         }
     }
-    let limit_s = CLOCK_STALE_INTERVALS * clock_interval_s + 5.0;
     for clock in &source.clocks {
+        let clock_interval_s = clock.interval_s.unwrap_or(clock_interval_s);
+        let limit_s = CLOCK_STALE_INTERVALS * clock_interval_s + 5.0;
         let unmeasured = clock.offsets == 0 && clock.streams > 0;
         if unmeasured && clock.known_for_s > FIRST_MEASUREMENT_S + clock_interval_s {
             let text =
@@ -321,6 +322,23 @@ mod tests {
             let mut now = status(11.0, 9, Some(0.0), 100.0);
             now.sources[0].clocks = vec![clock(streams)];
             assert_eq!(update(&mut Alarms::default(), &now).len(), alarmed);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_measured_rarely_is_an_alarm_only_when_it_is_late() {
+        let clock = |age_s, interval_s| crate::recording::status::ClockStatus {
+            age_s: Some(age_s),
+            interval_s,
+            offsets: 3,
+            ..sample::clock("dev")
+        };
+        for (age_s, interval_s, alarmed) in
+            [(15.0, None, 0), (60.0, None, 1), (60.0, Some(60.0), 0), (200.0, Some(60.0), 1)]
+        {
+            let mut now = status(11.0, 9, Some(0.0), 100.0);
+            now.sources[0].clocks = vec![clock(age_s, interval_s)];
+            assert_eq!(update(&mut Alarms::default(), &now).len(), alarmed, "{age_s} {interval_s:?}");
         }
     }
 

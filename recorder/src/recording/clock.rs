@@ -43,6 +43,8 @@ pub struct ClockSpec {
     pub domain: Domain,
     /// How it is read.
     pub reading: Reading,
+    /// How often it is measured; `None`: as often as the experiment asks.
+    pub interval_s: Option<f64>,
     /// What else the header of its exchanges says, inside `desc`.
     pub desc: Vec<Element>,
 }

@@ -200,6 +200,8 @@ pub struct ClockStatus {
     pub bound_s: Option<f64>,
     /// Seconds since that measurement.
     pub age_s: Option<f64>,
+    /// How often it is measured; `None`: as often as the experiment asks.
+    pub interval_s: Option<f64>,
     /// Exchanges recorded.
     pub exchanges: u64,
     /// Exchanges that were measured and not recorded.

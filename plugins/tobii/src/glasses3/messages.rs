@@ -52,18 +52,18 @@ pub enum Incoming {
         /// What it says.
         body: Value,
     },
-    /// Something else.
-    Other,
+    /// Nothing that can be read, though something was meant.
+    Unreadable,
 }
 
 /// Read a message.
 pub fn incoming(text: &str) -> Incoming {
-    let Ok(message) = serde_json::from_str::<Value>(text) else { return Incoming::Other };
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return Incoming::Unreadable };
     if let Some(id) = message["signal"].as_u64() {
         let (stamp_s, body) = (message["body"][0].as_f64(), message["body"][1].clone());
-        return stamp_s.map_or(Incoming::Other, |stamp_s| Incoming::Signal { id, stamp_s, body });
+        return stamp_s.map_or(Incoming::Unreadable, |stamp_s| Incoming::Signal { id, stamp_s, body });
     }
-    let Some(id) = message["id"].as_u64() else { return Incoming::Other };
+    let Some(id) = message["id"].as_u64() else { return Incoming::Unreadable };
     let result = match message.get("error") {
         Some(error) => {
             Err(message["message"].as_str().map_or_else(|| format!("error {error}"), str::to_owned))
@@ -99,13 +99,14 @@ pub fn items(signal: Signal, stamp_s: f64, body: &Value, out: &mut Vec<Item>) {
                 out.extend(numbers::<3>(&body[key]).map(|values| Item::Sample(kind, at, bytes(values))));
             }
         }
-        Signal::SyncPort => {
-            if let Some(value) = body["value"].as_i64() {
+        Signal::SyncPort => match body["value"].as_i64() {
+            Some(value) => {
                 let values = [i64::from(body["direction"] == "out"), value];
                 let bytes = values.into_iter().flat_map(i64::to_ne_bytes).collect();
                 out.push(Item::Sample(Kind::SyncPort, at, bytes));
             }
-        }
+            None => out.push(Item::Lost(1)),
+        },
         Signal::Event => out.push(Item::Event(stamp_s, body.to_string())),
     }
 }
@@ -131,7 +132,7 @@ mod tests {
         let signal = Incoming::Signal { id: 7, stamp_s: 1.5, body };
         assert_eq!(incoming(r#"{"signal":7,"body":[1.5,{"value":1}]}"#), signal);
         for other in ["", "[1]", "{}", r#"{"signal":7,"body":[]}"#, r#"{"id":"x"}"#] {
-            assert_eq!(incoming(other), Incoming::Other, "{other}");
+            assert_eq!(incoming(other), Incoming::Unreadable, "{other}");
         }
     }
 
@@ -162,8 +163,8 @@ mod tests {
         items(Signal::SyncPort, 1.0, &json!({"direction": "out", "value": 1}), &mut out);
         items(Signal::SyncPort, 1.0, &json!({"direction": "out"}), &mut out);
         items(Signal::Event, 1.0, &json!({"tag": "a", "object": {"b": 1}}), &mut out);
-        assert_eq!(out.len(), 2);
-        assert_eq!(out[1], Item::Event(1.0, r#"{"tag":"a","object":{"b":1}}"#.to_owned()));
+        assert_eq!((out.len(), &out[1]), (3, &Item::Lost(1)));
+        assert_eq!(out[2], Item::Event(1.0, r#"{"tag":"a","object":{"b":1}}"#.to_owned()));
     }
 
     proptest! {

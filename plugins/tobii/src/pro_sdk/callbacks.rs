@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
@@ -28,19 +28,25 @@ pub struct Post {
     layout: Layout,
     items: Sender<Item>,
     lost: AtomicU64,
+    has_changed: AtomicBool,
 }
 
 impl Post {
     /// And where they come out.
     pub fn new(layout: Layout) -> (Self, Receiver<Item>) {
         let (items, out) = bounded(ROOM);
-        (Self { layout, items, lost: AtomicU64::new(0) }, out)
+        (Self { layout, items, lost: AtomicU64::new(0), has_changed: AtomicBool::new(false) }, out)
     }
 
     fn push(&self, item: Item) {
         if self.items.try_send(item).is_err() {
             self.lost.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Whether settings of the tracker have changed since the last time.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed.swap(false, Relaxed)
     }
 
     /// Items that found no room since the last time.
@@ -142,7 +148,12 @@ pub unsafe extern "C" fn notification(data: *const c_void, user_data: *mut c_voi
         })
     };
     // SAFETY: the post was given at the subscription; the library lends the struct.
-    unsafe { guarded(data, user_data, |_| NOTIFICATION_BYTES, body) }
+    unsafe {
+        if let Some(post) = user_data.cast::<Post>().as_ref() {
+            post.has_changed.store(true, Relaxed);
+        }
+        guarded(data, user_data, |_| NOTIFICATION_BYTES, body);
+    }
 }
 
 /// What a notification says. From 5 on versions differ in what a type means, so the bytes are told as well.
@@ -168,10 +179,12 @@ pub unsafe extern "C" fn stream_error(data: *const c_void, user_data: *mut c_voi
             // SAFETY: a terminated text of the library's, which lends it for the call.
             unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
         };
-        Some(Item::Notice(
-            "tobii_stream_error",
-            json!({"error": word(8)?, "source": word(12)?, "text": text}),
-        ))
+        Some(match word(8)? {
+            // The connection: that is told by itself. The subscriber: ours, and not of the tracker.
+            error @ (0 | 5) => Item::Notice("tobii_stream_error", json!({"error": error, "text": text})),
+            1 => Item::Wrong(format!("a stream has failed: {text}: {}", super::LICENCE)),
+            error => Item::Wrong(format!("a stream has failed: {text} (error {error} of the Pro SDK)")),
+        })
     };
     // SAFETY: the post was given at the subscription; the library lends the struct.
     unsafe { guarded(data, user_data, |_| STREAM_ERROR_BYTES, body) }

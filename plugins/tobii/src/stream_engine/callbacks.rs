@@ -17,6 +17,7 @@ const EYE_OPENNESS_BYTES: usize = 32;
 const POSITION_GUIDE_BYTES: usize = 40;
 const NOTIFICATION_BYTES: usize = 520;
 /// Of notifications.
+const FREQUENCY: u32 = 4;
 const PAUSED: u32 = 6;
 
 /// Where callbacks put things.
@@ -160,6 +161,9 @@ pub unsafe extern "C" fn notification(data: *const c_void, user_data: *mut c_voi
         if kind == PAUSED && value_kind == STATE {
             inbox.push(Item::Paused(word(8) == Some(1)));
         }
+        if kind == FREQUENCY && value_kind == NUMBER {
+            inbox.push(Item::Frequency(float(bytes, 8).unwrap_or_default().into()));
+        }
         let details =
             json!({"type": kind, "what": NAMES.get(kind as usize), "value": value(bytes, value_kind)});
         inbox.push(Item::Notice("tobii_notification", details));
@@ -168,7 +172,8 @@ pub unsafe extern "C" fn notification(data: *const c_void, user_data: *mut c_voi
     unsafe { guarded(user_data, body) }
 }
 
-/// Kind of a value: yes or no.
+/// Kinds of a value: a number, yes or no.
+const NUMBER: u32 = 1;
 const STATE: u32 = 2;
 
 /// Types of notifications.
@@ -194,7 +199,7 @@ fn value(bytes: &[u8], kind: u32) -> Value {
     let word =
         |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).map(u32::from_ne_bytes);
     match kind {
-        1 => json!(float(bytes, 8)),
+        NUMBER => json!(float(bytes, 8)),
         STATE => json!(word(8) == Some(1)),
         3 => json!((0..9).map(|n| float(bytes, 8 + 4 * n)).collect::<Vec<_>>()),
         4 | 5 => json!(word(8)),

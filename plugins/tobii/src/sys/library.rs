@@ -12,16 +12,14 @@ pub struct Opened {
     pub path: PathBuf,
 }
 
-/// Names the file of the library.
-pub const VARIABLE: &str = "LOCKSTEP_TOBII_LIBRARY";
-
 /// Open the library `stem`, as `tobii_stream_engine`: the one that is said, else the one of the environment, else one
 /// of the usual places.
 ///
 /// # Errors
 /// There is none, or it cannot be opened: what was tried, and what to do.
 pub fn open(said: &Path, stem: &str) -> Result<Opened, String> {
-    let of_environment = std::env::var_os(VARIABLE).map(PathBuf::from);
+    let variable = format!("LOCKSTEP_{}", stem.to_uppercase());
+    let of_environment = std::env::var_os(&variable).map(PathBuf::from);
     if let Some(path) = Some(said.to_owned()).filter(|path| !path.as_os_str().is_empty()).or(of_environment) {
         let opened = try_open(&path);
         return opened.map_err(|error| format!("{} cannot be used: {error}", path.display()));
@@ -34,13 +32,13 @@ pub fn open(said: &Path, stem: &str) -> Result<Opened, String> {
             Err(error) if path.is_file() => {
                 return Err(format!("{} cannot be used: {error}", path.display()));
             }
-            Err(_) => tried.push(path.display().to_string()),
+            Err(error) => tried.push(error),
         }
     }
     Err(format!(
-        "Tobii's library {stem} is not installed (looked for {}); install it from Tobii, or name its file by the option \
-         `library` or the variable {VARIABLE}",
-        tried.join(", ")
+        "Tobii's library {stem} is not installed, or cannot be loaded; install it from Tobii, or name its file by the \
+         option `library` or the variable {variable}. What was tried: {}",
+        tried.join("; ")
     ))
 }
 

@@ -12,8 +12,14 @@ pub type Status = c_int;
 pub const OK: Status = 0;
 /// A licence is missing.
 pub const INSUFFICIENT_LICENSE: Status = 201;
+/// There is no device now.
+pub const NOT_AVAILABLE: Status = 203;
 /// The connection is lost.
 pub const CONNECTION_FAILED: Status = 204;
+/// Nothing came.
+pub const TIMED_OUT: Status = 205;
+/// Wait, and try again.
+pub const OPERATION_FAILED: Status = 214;
 /// Capabilities.
 pub const HAS_EXTERNAL_SIGNAL: u32 = 1 << 1;
 /// How far the eyes are open.
@@ -242,7 +248,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         for (stream, callback) in self.subscribed.drain(..) {
             if let Some((_, unsubscribe)) = self.functions.streams.get(stream as usize).copied().flatten() {
-                // SAFETY: the tracker is there, and this was subscribed to. When it returns, no callback runs.
+                // SAFETY: the tracker is there, and this was subscribed to.
                 unsafe { unsubscribe(self.tracker, callback) };
             }
         }

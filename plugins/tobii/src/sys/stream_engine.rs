@@ -17,6 +17,8 @@ pub const OK: Status = 0;
 pub const INSUFFICIENT_LICENSE: Status = 2;
 /// It does not do that.
 pub const NOT_SUPPORTED: Status = 3;
+/// There is no device now.
+pub const NOT_AVAILABLE: Status = 4;
 /// The connection is lost.
 pub const CONNECTION_FAILED: Status = 5;
 /// Nothing came.

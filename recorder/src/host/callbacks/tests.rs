@@ -40,6 +40,7 @@ fn clock_info(name: sys::Str) -> sys::ClockInfo {
         reserved: 0,
         resolution_s: 0.0,
         name,
+        interval_s: 0.0,
     }
 }
 

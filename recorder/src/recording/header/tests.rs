@@ -29,8 +29,13 @@ fn spec(name: &str, clock: Option<Arc<ClockIntake>>) -> StreamSpec {
 /// A clock whose exchanges are stream 7.
 fn clock() -> Arc<ClockIntake> {
     let reading = Reading { resolution_s: 0.0, stamp: Stamp::Exact };
-    let spec_of =
-        ClockSpec { name: "lab-pc".to_owned(), domain: Domain::Monotonic, reading, desc: Vec::new() };
+    let spec_of = ClockSpec {
+        name: "lab-pc".to_owned(),
+        domain: Domain::Monotonic,
+        reading,
+        interval_s: None,
+        desc: Vec::new(),
+    };
     let companion = StreamIntake::new(7, spec("lab-pc", None), String::new(), Budget::new(1));
     Arc::new(ClockIntake::new(spec_of, Arc::new(companion)))
 }

@@ -104,6 +104,7 @@ fn clock_status(clock: &ClockIntake, at_s: f64) -> ClockStatus {
         round_trip_s: newest.map(|(m, _)| m.round_trip_s),
         bound_s: newest.map(|(m, _)| m.bound_s),
         age_s: newest.map(|(_, when_s)| (at_s - when_s).max(0.0)),
+        interval_s: clock.spec.interval_s,
         exchanges: summary.exchanges,
         exchanges_lost: lost.dropped.load(Relaxed).saturating_add(lost.rejected.load(Relaxed)),
         streams: 0,

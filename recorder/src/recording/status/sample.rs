@@ -66,6 +66,7 @@ pub(crate) fn clock(name: &str) -> ClockStatus {
         round_trip_s: None,
         bound_s: None,
         age_s: None,
+        interval_s: None,
         exchanges: 0,
         exchanges_lost: 0,
         streams: 0,

@@ -3,31 +3,22 @@
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use lockstep_plugin_api::Stop;
+use crate::stop::Stop;
 
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Nobody waits longer.
+const FAR: Duration = Duration::from_secs(86_400);
+
 /// Do `work` on a thread of its own, which is left behind when `stop` is given: names that are looked up and
-/// connections that are made cannot be called off.
-///
-/// # Errors
-/// Those of the work; that it was told to stop; that there is no thread.
+/// connections that are made cannot be called off. `None`: it was told to stop, or there is no thread. The work must
+/// not call the host, for it may go on after the source has stopped.
 pub fn unless_stopped<T: Send + 'static>(
     stop: &Stop,
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    let (done, result) = sync_channel(1);
-    let thread = std::thread::Builder::new().name("neon-connect".to_owned());
-    // Nobody listens any more when it was told to stop.
-    thread.spawn(move || drop(done.send(work()))).map_err(|error| error.to_string())?;
-    loop {
-        match result.recv_timeout(LOOK) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) if !stop.is_set() => {}
-            Err(_) => return Err("it was told to stop".to_owned()),
-        }
-    }
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    within(Duration::MAX, stop, Duration::ZERO, work)
 }
 
 /// Do `work` on a thread of its own, which is left behind when it takes longer than `patience`, or longer than
@@ -39,9 +30,10 @@ pub fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, result) = sync_channel(1);
-    let thread = std::thread::Builder::new().name("neon-connect".to_owned());
+    let thread = std::thread::Builder::new().name("source-beside".to_owned());
     thread.spawn(move || drop(done.send(work()))).ok()?;
-    let mut until = Instant::now() + patience;
+    let far = Instant::now() + FAR;
+    let mut until = Instant::now().checked_add(patience).map_or(far, |until| until.min(far));
     let mut is_stopped = false;
     loop {
         if stop.is_set() && !is_stopped {
@@ -64,14 +56,11 @@ mod tests {
     #[test]
     fn it_ends_with_the_work_or_with_the_stop() {
         let stop = Stop::new();
-        assert_eq!(unless_stopped(&stop, || Ok(3)), Ok(3));
+        assert_eq!(unless_stopped(&stop, || 3), Some(3));
         stop.signal();
         let begun = std::time::Instant::now();
-        let never = unless_stopped::<()>(&stop, || {
-            std::thread::sleep(Duration::from_secs(5));
-            Ok(())
-        });
-        assert!(never.is_err() && begun.elapsed() < Duration::from_secs(3));
+        let never = unless_stopped(&stop, || std::thread::sleep(Duration::from_secs(5)));
+        assert!(never.is_none() && begun.elapsed() < Duration::from_secs(3));
     }
 
     #[test]
