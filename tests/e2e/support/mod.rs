@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod dir;
+#[cfg(unix)]
+mod glasses3;
 mod lsl;
 #[cfg(unix)]
 mod neon;
@@ -23,6 +25,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use dir::TestDir;
+#[cfg(unix)]
+pub use glasses3::Glasses3;
 pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock, with};
 #[cfg(unix)]
 pub use neon::NeonPhone;
