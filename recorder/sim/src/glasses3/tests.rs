@@ -213,6 +213,27 @@ async fn events_have_the_time_at_which_they_arrived_for_all_who_listen() {
 }
 
 #[tokio::test]
+async fn an_event_comes_back_after_the_answer_or_before_it() {
+    for event_first in [false, true] {
+        let running = Running::start(|config| {
+            config.event_first = event_first;
+            config.uplink = PathModel { delay_s: 0.01, ..PathModel::default() };
+        })
+        .await;
+        let mut client = Client::connect(running.address).await;
+        let events = client.post("/rudimentary:event", Value::Null).await;
+        assert_eq!(client.post("/rudimentary!keepalive", json!([])).await, true);
+        for _ in 0..5 {
+            client.send("/rudimentary!send-event", "POST", json!(["tag", {}])).await;
+            let both = [client.receive().await, client.receive().await];
+            let (event, answer) = if event_first { (&both[0], &both[1]) } else { (&both[1], &both[0]) };
+            assert_eq!((&event["signal"], &answer["body"]), (&events, &true.into()), "{event_first}");
+        }
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn properties_are_the_same_by_http_and_some_can_be_set() {
     let running = Running::start(|_| {}).await;
     let mut client = Client::connect(running.address).await;
