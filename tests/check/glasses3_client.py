@@ -6,16 +6,15 @@ have a clock without wander and steps, and a network without loss.
 """
 
 import asyncio
-import csv
 import json
 import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import websockets
 from recording import expect
+from truth_log import Log
 
 PATIENCE_S = 30
 # The logs are written out twice a second.
@@ -189,11 +188,8 @@ async def refuse_others(host, port):
 
 def rows(folder, name):
     """The facts and the rows of a truth log."""
-    text = (Path(folder) / f"{name}.csv").read_text(encoding="utf-8")
-    # The last line may be cut, and a quoted field may have line breaks.
-    lines = text[: text.rindex("\n") + 1]
-    facts, _, table = lines.partition("\n")
-    return json.loads(facts.removeprefix("# ")), list(csv.DictReader(table.splitlines(keepends=True)))
+    log = Log(folder, f"{name}.csv")
+    return log.facts, log.rows
 
 
 def numbers_of(row, columns):

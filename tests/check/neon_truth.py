@@ -1,24 +1,14 @@
 """Reading the truth logs of `lockstep simulate neon`, also while it is still there."""
 
-import csv
-import json
-from pathlib import Path
-
 import numpy as np
+from truth_log import Log as TruthLog
 
 # The logs are written out twice a second.
 FLUSHED_AFTER_S = 1.5
 
 
-class Log:
+class Log(TruthLog):
     """One file of a truth folder."""
-
-    def __init__(self, folder, name):
-        text = (Path(folder) / name).read_text(encoding="utf-8")
-        # The last line may be cut.
-        lines = text[: text.rindex("\n") + 1].splitlines()
-        self.facts = json.loads(lines[0].removeprefix("# "))
-        self.rows = list(csv.DictReader(lines[1:]))
 
     def integers(self, column):
         """A column as exact whole numbers."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pyxdf
-from neon_truth import Log
 from recording import expect
+from tobii_truth import Log
 
 EYES = ("left", "right")
 
@@ -61,9 +61,9 @@ def microseconds(stamps_s):
     return [round(stamp_s * 1e6) for stamp_s in stamps_s]
 
 
-def compare_gaze(stream, rows, gaps):
+def compare_gaze(stream, log, gaps):
     """Every sample that was delivered, in order, and nothing else."""
-    delivered = [row for row in rows if row["delivered"] == "1"]
+    delivered = log.delivered()
     stamps_us = microseconds(stream["time_stamps"])
     expect(stamps_us == [int(row["device_us"]) for row in delivered], f"gaze: {len(stamps_us)} of {len(delivered)}")
     # The Pro SDK says nothing of the place in the track box, nor of the eyeball.
@@ -72,17 +72,16 @@ def compare_gaze(stream, rows, gaps):
     for values, row in zip(series, delivered):
         expect(same(values, expected(row), columns), f"gaze: {list(values)} is not {row}")
     first, last = int(delivered[0]["index"]), int(delivered[-1]["index"])
-    missing = sum(first < int(row["index"]) < last and row["delivered"] != "1" for row in rows)
+    missing = sum(first < int(row["index"]) < last and row["delivered"] != "1" for row in log.rows)
     told = [gap["lost_samples"] for gap in gaps]
     if None not in told:
         expect(sum(told) == missing, f"{missing} samples were not delivered, and {told} are told")
     return {"samples": len(stamps_us), "not_delivered": missing, "told": told}
 
 
-def compare_syncs(stream, clock, rows):
+def compare_syncs(stream, clock, log):
     """Every time sync that the recorder was given, and the exchanges made of them."""
-    given = [row for row in rows if row["delivered"] == "1"]
-    want = [[int(row[name]) for name in ("st1_us", "et2_us", "st3_us")] for row in given]
+    want = [[int(row[name]) for name in ("st1_us", "et2_us", "st3_us")] for row in log.delivered()]
     got = [list(map(int, row)) for row in stream["time_series"]]
     expect(got == want, f"time syncs: {len(got)} of {len(want)}: {[row for row in got if row not in want][:3]}")
     exchanges = [[round(value * 1e6) for value in row] for row in clock["time_series"]]
@@ -96,11 +95,11 @@ def main():
     truth = Path(sys.argv[2])
     events = [json.loads(text) for (text,) in by_name["Lockstep Events"]["time_series"]]
     gaps = [event for event in events if event["event"] == "gap" and event["stream"] == "Tobii_gaze"]
-    found = compare_gaze(by_name["Tobii_gaze"], Log(truth, "gaze.csv").rows, gaps)
-    found |= compare_syncs(by_name["Tobii_timeSync"], by_name["Tobii_clock"], Log(truth, "timesync.csv").rows)
+    found = compare_gaze(by_name["Tobii_gaze"], Log(truth, "gaze.csv"), gaps)
+    found |= compare_syncs(by_name["Tobii_timeSync"], by_name["Tobii_clock"], Log(truth, "timesync.csv"))
     found["resets"] = sum(event["event"] == "clock_reset" for event in events)
     if "Tobii_externalSignal" in by_name:
-        changes = [row for row in Log(truth, "syncport.csv").rows if row.get("delivered", "1") == "1"]
+        changes = Log(truth, "syncport.csv").delivered()
         found |= {"external_signal": len(by_name["Tobii_externalSignal"]["time_stamps"]), "changes": len(changes)}
     json.dump(found, sys.stdout)
 

@@ -1,21 +1,11 @@
 """Reading the truth logs of a simulated eye tracker (recorder/sim/src/tobii/truth.rs has their columns)."""
 
-import csv
-import json
-from pathlib import Path
-
 import numpy as np
+from truth_log import Log as TruthLog
 
 
-class Log:
+class Log(TruthLog):
     """One file of a truth folder."""
-
-    def __init__(self, folder, name):
-        text = (Path(folder) / name).read_text(encoding="utf-8")
-        # The last line may be cut.
-        lines = text[: text.rindex("\n") + 1].splitlines()
-        self.facts = json.loads(lines[0].removeprefix("# "))
-        self.rows = list(csv.DictReader(lines[1:]))
 
     def delivered(self):
         """The rows that a client was given."""

@@ -2,6 +2,8 @@
 
 use lockstep_plugin_api::Exchange;
 
+use crate::streams::{Kind, gaze_values, seconds};
+
 /// Who the tracker is, and what it sends.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tracker {
@@ -17,12 +19,15 @@ pub struct Tracker {
     pub library: String,
     /// Gaze samples a second; 0: it does not say.
     pub frequency_hz: f64,
-    /// It says how far the eyes are open.
-    pub has_eye_openness: bool,
-    /// It has a sync port.
-    pub has_external_signal: bool,
-    /// It says where the head is.
-    pub has_positioning: bool,
+    /// What it sends beside time syncs.
+    pub streams: Vec<Kind>,
+}
+
+impl Tracker {
+    /// Note which of these it sends.
+    pub fn sends(&mut self, kinds: &[(bool, Kind)]) {
+        self.streams = kinds.iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| *kind).collect();
+    }
 }
 
 /// A place in space, in millimetres.
@@ -62,38 +67,20 @@ pub struct Gaze {
     pub eyes: [Eye; 2],
 }
 
-/// What comes from a tracker. Times as in [`Gaze`].
+/// What comes from a tracker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
-    /// A sample of gaze.
-    Gaze(Box<Gaze>),
-    /// How far the eyes are open in millimetres, and whether that is valid: left, right.
-    EyeOpenness {
+    /// A sample of gaze: its time by the tracker's clock in seconds, and its values.
+    Gaze {
         /// By the tracker's clock.
-        device_us: i64,
-        /// By the clock of this machine.
-        system_us: i64,
-        /// Left and right.
-        eyes: [(f32, bool); 2],
+        stamp_s: f64,
+        /// One a channel.
+        values: Vec<f64>,
     },
-    /// The sync port.
-    ExternalSignal {
-        /// By the tracker's clock.
-        device_us: i64,
-        /// By the clock of this machine.
-        system_us: i64,
-        /// What stands on its lines.
-        value: u32,
-        /// 0: it has changed, 1: it was so at the start, 2: it is so after the connection came back.
-        change: i32,
-    },
-    /// Where the eyes are in the box in front of the tracker, 0 to 1, and whether that is valid: left, right.
-    Positioning {
-        /// By the clock of this machine; `None`: it is not said.
-        system_us: Option<i64>,
-        /// Left and right.
-        eyes: [(Point3, bool); 2],
-    },
+    /// A sample of another stream: when, and its values in this machine's byte order.
+    Sample(Kind, At, Vec<u8>),
+    /// An event of the tracker's, or of somebody who talks to it: when by the tracker's clock in seconds, and what.
+    Event(f64, String),
     /// A time sync that the library made by itself.
     TimeSync(SyncOperation),
     /// What the tracker, or the library, has to say: a name, and more.
@@ -104,6 +91,46 @@ pub enum Item {
     Connected(bool),
     /// Items found no room on their way.
     Lost(u64),
+}
+
+impl Item {
+    /// A sample of gaze of a tracker before a display.
+    pub fn gaze(gaze: &Gaze) -> Self {
+        Self::Gaze { stamp_s: seconds(gaze.device_us), values: gaze_values(gaze) }
+    }
+
+    /// How far the eyes are open in millimetres, and whether that is valid: left, right.
+    pub fn eye_openness(device_us: i64, system_us: i64, eyes: [(f32, bool); 2]) -> Self {
+        let of_eye = |(mm, is_valid): (f32, bool)| [f64::from(mm), f64::from(u8::from(is_valid))];
+        let values = eyes.into_iter().flat_map(of_eye).chain([seconds(system_us)]);
+        let bytes = values.flat_map(f64::to_ne_bytes).collect();
+        Self::Sample(Kind::EyeOpenness, At::Device(seconds(device_us)), bytes)
+    }
+
+    /// What stands on the lines of the sync port; `change` is 0: it has changed, 1: it was so at the start, 2: it is so
+    /// after the connection came back.
+    pub fn external_signal(device_us: i64, system_us: i64, value: u32, change: i32) -> Self {
+        let values = [device_us, system_us, value.into(), change.into()];
+        let bytes = values.into_iter().flat_map(i64::to_ne_bytes).collect();
+        Self::Sample(Kind::ExternalSignal, At::Device(seconds(device_us)), bytes)
+    }
+
+    /// Where the eyes are in the box in front of the tracker, 0 to 1, and whether that is valid: left, right.
+    pub fn positioning(at: At, eyes: [(Point3, bool); 2]) -> Self {
+        let values = eyes.into_iter().flat_map(|([x, y, z], is)| [x, y, z, f32::from(u8::from(is))]);
+        Self::Sample(Kind::Positioning, at, values.flat_map(f32::to_ne_bytes).collect())
+    }
+}
+
+/// When a sample is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum At {
+    /// By the tracker's clock, in seconds.
+    Device(f64),
+    /// By the clock of this machine that the library reads, in microseconds.
+    System(i64),
+    /// It is not said: now.
+    Now,
 }
 
 /// One time sync, in microseconds: ST1 and ST3 by the clock of this machine, ET2 by the tracker's.

@@ -7,6 +7,7 @@ use lockstep_plugin_api::{Error, Host, LogLevel, ProbeSchedule, ProbeSettings, S
 use serde_json::{Value, json};
 
 use crate::backend::{Backend, Item, SyncOperation, Trouble};
+use crate::glasses3::Glasses3;
 use crate::options::{BackendKind, Options};
 use crate::pro_sdk::ProSdk;
 use crate::recorded::Recorded;
@@ -56,6 +57,7 @@ fn open(host: Host, options: &Options, stop: &Stop) -> Result<Option<Box<dyn Bac
         let opened: Result<Box<dyn Backend>, Trouble> = match options.backend {
             BackendKind::StreamEngine => StreamEngine::open(options).map(|backend| Box::new(backend) as _),
             BackendKind::ProSdk => ProSdk::open(options).map(|backend| Box::new(backend) as _),
+            BackendKind::Glasses3 => Glasses3::open(options).map(|backend| Box::new(backend) as _),
         };
         match opened {
             Ok(backend) => return Ok(Some(backend)),

@@ -1,8 +1,8 @@
 //! Lockstep source plugin: Tobii eye trackers.
 //!
 //! One source is one tracker, with one thread, `tobii`, that does all: Tobii's libraries want to be called by one. What
-//! differs between them is behind one trait ([`backend`]); `stream_engine` and `pro_sdk` are the two there are, each
-//! with its layouts in memory and its callbacks. `sys` is the C side, and has all that is unsafe beside the callbacks.
+//! differs between them is behind one trait (`backend`); `stream_engine` and `pro_sdk` go through libraries, each
+//! with its layouts in memory and its callbacks, `glasses3` through the network. `sys` is the C side, and has all that is unsafe beside the callbacks.
 //! `recorded` makes samples, gaps and clock exchanges of what comes, `streams` says what they are called.
 //!
 //! None of Tobii's code is here or comes with this: the library that is installed on the machine is used.
@@ -10,6 +10,7 @@
 
 mod backend;
 mod drive;
+mod glasses3;
 mod options;
 #[allow(unsafe_code)]
 mod pro_sdk;

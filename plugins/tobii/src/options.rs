@@ -14,7 +14,8 @@ pub struct Options {
     pub backend: BackendKind,
     /// File of the library. Without it LOCKSTEP_TOBII_LIBRARY, then the usual places are looked at.
     pub library: PathBuf,
-    /// Address (URL) of the tracker, where there are several.
+    /// Address (URL) of the tracker, where there are several. Of Glasses 3 that of the recording unit, as
+    /// "tg03b-080200012345.local" or "192.168.75.51".
     pub address: String,
     /// What the data are for. Tobii forbids to store what was got for interactive use.
     pub field_of_use: FieldOfUse,
@@ -39,6 +40,8 @@ pub enum BackendKind {
     StreamEngine,
     /// The Pro SDK: libtobii_research.
     ProSdk,
+    /// Glasses 3, through the network: no library is needed.
+    Glasses3,
 }
 
 impl BackendKind {
@@ -47,6 +50,7 @@ impl BackendKind {
         match self {
             Self::StreamEngine => "stream-engine",
             Self::ProSdk => "pro-sdk",
+            Self::Glasses3 => "glasses3",
         }
     }
 }
@@ -128,7 +132,12 @@ impl Options {
         if !(1.0..=3600.0).contains(&self.time_sync.interval_s) {
             return Err(Error::option("/time_sync/interval_s", "1 to 3600 s are possible"));
         }
-        if self.backend == BackendKind::ProSdk && self.gaze_data_layout != LayoutChoice::Auto {
+        if self.backend == BackendKind::Glasses3 && self.address.is_empty() {
+            let text = "give the address of the recording unit, as \"tg03b-080200012345.local\" (its serial number), or \
+                        \"192.168.75.51\" on its own Wi-Fi";
+            return Err(Error::option("/address", text));
+        }
+        if self.backend != BackendKind::StreamEngine && self.gaze_data_layout != LayoutChoice::Auto {
             let text = "only the Stream Engine has a layout to choose";
             return Err(Error::option("/gaze_data_layout", text));
         }
@@ -147,6 +156,7 @@ mod tests {
             (r#"{"time_sync": {"operations": 0}}"#, "/time_sync/operations"),
             (r#"{"time_sync": {"interval_s": 0.5}}"#, "/time_sync/interval_s"),
             (r#"{"backend": "pro-sdk", "gaze_data_layout": "v3"}"#, "/gaze_data_layout"),
+            (r#"{"backend": "glasses3"}"#, "/address"),
         ] {
             match serde_json::from_str::<Options>(json).expect("options").check() {
                 Err(Error::Option { path, .. }) => assert_eq!(path, place),

@@ -13,6 +13,7 @@ use self::callbacks::Post;
 use self::layout::Layout;
 use crate::backend::{Backend, Item, SyncOperation, Tracker, Trouble};
 use crate::options::Options;
+use crate::streams::Kind;
 use crate::sys::library;
 use crate::sys::pro_sdk::{self as sys, Connection, Functions, Status, Stream};
 
@@ -70,7 +71,7 @@ impl ProSdk {
         let mut subscribe = |stream, callback| unsafe { connection.subscribe(stream, callback, user_data) };
         for (stream, callback) in [
             (Stream::Notifications, callbacks::notification as sys::Callback),
-            (Stream::StreamErrors, callbacks::stream_error),
+            (Stream::Errors, callbacks::stream_error),
         ] {
             // Without them it is not told what goes wrong, and nothing else is missing.
             let _ = subscribe(stream, callback);
@@ -87,18 +88,23 @@ impl ProSdk {
         let mut optional =
             |wanted: bool, stream, callback: sys::Callback| wanted && subscribe(stream, callback) == sys::OK;
         let can = |bit: u32| capabilities & bit != 0;
-        self.tracker.has_external_signal = optional(
+        let port = optional(
             streams.external_signal && can(sys::HAS_EXTERNAL_SIGNAL),
             Stream::ExternalSignal,
             callbacks::external_signal,
         );
-        self.tracker.has_eye_openness = optional(
+        let openness = optional(
             streams.eye_openness && can(sys::HAS_EYE_OPENNESS),
             Stream::EyeOpenness,
             callbacks::eye_openness,
         );
-        self.tracker.has_positioning =
-            optional(streams.positioning, Stream::PositionGuide, callbacks::position_guide);
+        let guide = optional(streams.positioning, Stream::PositionGuide, callbacks::position_guide);
+        self.tracker.sends(&[
+            (true, Kind::Gaze),
+            (openness, Kind::EyeOpenness),
+            (guide, Kind::Positioning),
+            (port, Kind::ExternalSignal),
+        ]);
         Ok(())
     }
 }

@@ -2,11 +2,12 @@
 
 use lockstep_plugin_api::{
     Clock, ClockInfo, Corridor, Domain, Error, Exchange, Host, JumpWatch, LogLevel, RawStream, Stamp, State,
+    TextStream,
 };
 use serde_json::{Value, json};
 
-use crate::backend::{Gaze, Item, SyncOperation, Tracker};
-use crate::streams::{self, Kind, US, gaze_values, seconds};
+use crate::backend::{At, Item, SyncOperation, Tracker};
+use crate::streams::{self, Kind, US, seconds};
 
 /// A pause between two samples that is longer than so many is looked into before it is called a loss.
 const TORN_PERIODS: f64 = 20.0;
@@ -40,9 +41,8 @@ pub struct Recorded {
     watch: JumpWatch,
     gaze: RawStream,
     time_sync: RawStream,
-    external_signal: Option<RawStream>,
-    eye_openness: Option<RawStream>,
-    positioning: Option<RawStream>,
+    others: Vec<(Kind, RawStream)>,
+    events: Option<TextStream>,
     frequency_hz: f64,
     /// How far the clock that the library reads is ahead of recorder time, in microseconds.
     ahead_us: f64,
@@ -72,13 +72,14 @@ impl Recorded {
         let info = ClockInfo::new("Tobii_clock", Domain::Device).resolution_s(RESOLUTION_S, Stamp::Exact);
         let clock = host.add_clock(&info)?;
         let add = |kind| streams::add(host, tracker, kind, &clock);
-        let optional = |is_there: bool, kind| is_there.then(|| add(kind)).transpose();
+        let others = tracker.streams.iter().filter(|kind| !kind.is_gaze() && **kind != Kind::Events);
+        let gaze = tracker.streams.iter().copied().find(|kind| kind.is_gaze()).unwrap_or(Kind::Gaze);
+        let has_events = tracker.streams.contains(&Kind::Events);
         Ok(Self {
-            gaze: add(Kind::Gaze)?,
+            gaze: add(gaze)?,
             time_sync: add(Kind::TimeSync)?,
-            external_signal: optional(tracker.has_external_signal, Kind::ExternalSignal)?,
-            eye_openness: optional(tracker.has_eye_openness, Kind::EyeOpenness)?,
-            positioning: optional(tracker.has_positioning, Kind::Positioning)?,
+            others: others.map(|kind| Ok((*kind, add(*kind)?))).collect::<Result<_, Error>>()?,
+            events: has_events.then(|| streams::add_events(host, tracker, &clock)).transpose()?,
             host,
             clock,
             watch: JumpWatch::new(0.0),
@@ -100,9 +101,9 @@ impl Recorded {
     pub fn is_torn(&self, items: &[Item]) -> bool {
         let mut last_us = self.last_us;
         items.iter().any(|item| {
-            let Item::Gaze(gaze) = item else { return false };
-            let before_us = last_us.replace(gaze.device_us);
-            before_us.is_some_and(|before_us| self.is_apart(before_us, gaze.device_us))
+            let Item::Gaze { stamp_s, .. } = item else { return false };
+            let now_us = microseconds(*stamp_s);
+            last_us.replace(now_us).is_some_and(|before_us| self.is_apart(before_us, now_us))
         })
     }
 
@@ -118,31 +119,21 @@ impl Recorded {
     pub fn take(&mut self, items: &mut Vec<Item>) -> Result<(), Error> {
         for item in items.drain(..) {
             match item {
-                Item::Gaze(gaze) => self.gaze(&gaze)?,
-                Item::EyeOpenness { device_us, system_us, eyes } => {
-                    if let Some(stream) = &mut self.eye_openness {
-                        let [left, right] = eyes.map(|(mm, is)| [f64::from(mm), f64::from(u8::from(is))]);
-                        let values = [left, right].concat().into_iter().chain([seconds(system_us)]);
-                        let bytes: Vec<u8> = values.flat_map(f64::to_ne_bytes).collect();
+                Item::Gaze { stamp_s, values } => self.gaze(stamp_s, &values)?,
+                Item::Sample(kind, at, bytes) => {
+                    let stamp_s = match at {
+                        At::Device(stamp_s) => stamp_s,
+                        At::System(us) => recorder_s(us, self.ahead_us),
+                        At::Now => self.host.now_s(),
+                    };
+                    if let Some((_, stream)) = self.others.iter_mut().find(|(of, _)| *of == kind) {
                         // What found no room is counted by the recorder, here and below.
-                        let _ = stream.push_bytes(&[seconds(device_us)], &bytes)?;
-                    }
-                }
-                Item::ExternalSignal { device_us, system_us, value, change } => {
-                    if let Some(stream) = &mut self.external_signal {
-                        let values = [device_us, system_us, value.into(), change.into()];
-                        let bytes: Vec<u8> = values.into_iter().flat_map(i64::to_ne_bytes).collect();
-                        let _ = stream.push_bytes(&[seconds(device_us)], &bytes)?;
-                    }
-                }
-                Item::Positioning { system_us, eyes } => {
-                    if let Some(stream) = &mut self.positioning {
-                        let stamp_s =
-                            system_us.map_or_else(|| self.host.now_s(), |us| recorder_s(us, self.ahead_us));
-                        let values =
-                            eyes.into_iter().flat_map(|([x, y, z], is)| [x, y, z, f32::from(u8::from(is))]);
-                        let bytes: Vec<u8> = values.flat_map(f32::to_ne_bytes).collect();
                         let _ = stream.push_bytes(&[stamp_s], &bytes)?;
+                    }
+                }
+                Item::Event(stamp_s, text) => {
+                    if let Some(stream) = &mut self.events {
+                        let _ = stream.push(&[stamp_s], &[text.as_str()])?;
                     }
                 }
                 Item::TimeSync(operation) => self.sync(&[operation])?,
@@ -165,8 +156,8 @@ impl Recorded {
         self.begin_time_line()
     }
 
-    fn gaze(&mut self, gaze: &Gaze) -> Result<(), Error> {
-        let now_us = gaze.device_us;
+    fn gaze(&mut self, stamp_s: f64, values: &[f64]) -> Result<(), Error> {
+        let now_us = microseconds(stamp_s);
         if self.anew.is_none() && self.last_us.is_some_and(|last_us| self.is_apart(last_us, now_us)) {
             if self.jumped.is_some() {
                 self.begin_time_line()?;
@@ -182,8 +173,8 @@ impl Recorded {
         }
         self.counted.gaze += 1;
         self.last_us = Some(now_us);
-        self.stamps_s.push(seconds(now_us));
-        self.values.extend(gaze_values(gaze).into_iter().flat_map(f64::to_ne_bytes));
+        self.stamps_s.push(stamp_s);
+        self.values.extend(values.iter().flat_map(|value| value.to_ne_bytes()));
         Ok(())
     }
 
@@ -301,6 +292,10 @@ impl Recorded {
             "clock_resets": c.clock_resets, "reconnects": c.reconnects, "system_clock_ahead_us": self.ahead_us,
         })
     }
+}
+
+fn microseconds(stamp_s: f64) -> i64 {
+    (stamp_s * 1e6).round() as i64
 }
 
 fn recorder_s(system_us: i64, ahead_us: f64) -> f64 {

@@ -13,6 +13,7 @@ use serde_json::json;
 use self::callbacks::Inbox;
 use crate::backend::{Backend, Item, SyncOperation, Tracker, Trouble};
 use crate::options::{LayoutChoice, Options, Streams};
+use crate::streams::Kind;
 use crate::sys::library;
 use crate::sys::stream_engine::{self as sys, Connection, Functions, Status, Stream, until_nul};
 
@@ -106,9 +107,12 @@ impl StreamEngine {
         if !is_there(gaze) {
             return Err(Texts::of(self.connection.functions()).trouble(gaze, "its gaze data cannot be had"));
         }
-        self.tracker.has_eye_openness = openness;
-        self.tracker.has_positioning = guide;
-        self.tracker.has_external_signal = port;
+        self.tracker.sends(&[
+            (true, Kind::Gaze),
+            (openness, Kind::EyeOpenness),
+            (guide, Kind::Positioning),
+            (port, Kind::ExternalSignal),
+        ]);
         Ok(())
     }
 

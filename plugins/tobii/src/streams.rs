@@ -1,7 +1,7 @@
 //! What the streams are called and what their headers say: as TittaLSL does, so that what reads its streams finds
 //! ours, with what is wrong there put right and what it leaves out at the end.
 
-use lockstep_plugin_api::{Clock, Error, Format, Host, RawStream, xml_text};
+use lockstep_plugin_api::{Clock, Error, Format, Host, RawStream, StreamBuilder, TextStream, xml_text};
 
 use crate::backend::{Eye, Gaze, Tracker};
 
@@ -21,45 +21,84 @@ pub enum Kind {
     EyeOpenness,
     /// Where the head is.
     Positioning,
+    /// Of glasses: gaze is theirs, for it is not on a display.
+    GlassesGaze,
+    /// Of glasses.
+    Accelerometer,
+    /// Of glasses.
+    Gyroscope,
+    /// Of glasses.
+    Magnetometer,
+    /// Of glasses: the sync port.
+    SyncPort,
+    /// Events, as text.
+    Events,
 }
 
 impl Kind {
     const fn name(self) -> &'static str {
         match self {
-            Self::Gaze => "Tobii_gaze",
+            Self::Gaze | Self::GlassesGaze => "Tobii_gaze",
             Self::TimeSync => "Tobii_timeSync",
             Self::ExternalSignal => "Tobii_externalSignal",
             Self::EyeOpenness => "Tobii_eyeOpenness",
             Self::Positioning => "Tobii_positioning",
+            Self::Accelerometer => "Tobii_accelerometer",
+            Self::Gyroscope => "Tobii_gyroscope",
+            Self::Magnetometer => "Tobii_magnetometer",
+            Self::SyncPort => "Tobii_syncPort",
+            Self::Events => "Tobii_events",
         }
     }
 
     const fn content(self) -> &'static str {
         match self {
-            Self::Gaze => "Gaze",
+            Self::Gaze | Self::GlassesGaze => "Gaze",
             Self::TimeSync => "TimeSync",
             Self::ExternalSignal => "TTL",
             Self::EyeOpenness => "EyeOpenness",
             Self::Positioning => "Positioning",
+            Self::Accelerometer => "Accelerometer",
+            Self::Gyroscope => "Gyroscope",
+            Self::Magnetometer => "Magnetometer",
+            Self::SyncPort => "TTL",
+            Self::Events => "Events",
         }
     }
 
     const fn format(self) -> Format {
         match self {
-            Self::Gaze | Self::EyeOpenness => Format::Double64,
-            Self::TimeSync | Self::ExternalSignal => Format::Int64,
+            Self::Gaze | Self::GlassesGaze | Self::EyeOpenness => Format::Double64,
+            Self::Accelerometer | Self::Gyroscope | Self::Magnetometer => Format::Double64,
+            Self::TimeSync | Self::ExternalSignal | Self::SyncPort => Format::Int64,
             Self::Positioning => Format::Float32,
+            Self::Events => Format::String,
         }
     }
 
     /// Whether the tracker's clock stamps it; else the clock of this machine.
     const fn is_of_device(self) -> bool {
-        matches!(self, Self::Gaze | Self::ExternalSignal | Self::EyeOpenness)
+        !matches!(self, Self::TimeSync | Self::Positioning)
+    }
+
+    /// Whether it is gaze, of either sort.
+    pub const fn is_gaze(self) -> bool {
+        matches!(self, Self::Gaze | Self::GlassesGaze)
     }
 
     fn channels(self) -> Vec<Channel> {
         match self {
             Self::Gaze => gaze_channels(),
+            Self::GlassesGaze => glasses_channels(),
+            Self::Accelerometer => axes("accelerometer", "m/s^2"),
+            Self::Gyroscope => axes("gyroscope", "deg/s"),
+            Self::Magnetometer => axes("magnetometer", "uT"),
+            Self::SyncPort => [
+                Channel::new("direction", "", "flag", "0: in, 1: out"),
+                Channel::new("value", "", "TTLIn", "integer"),
+            ]
+            .into(),
+            Self::Events => [Channel::new("event", "", "Event", "text")].into(),
             Self::TimeSync => [
                 ("system_request_time_stamp", "TimeStamp"),
                 ("device_time_stamp", "TimeStamp"),
@@ -128,6 +167,36 @@ impl Channel {
             said.map(|(name, text)| format!("<{name}>{}</{name}>", xml_text(text))).collect();
         format!("<channel>{inside}</channel>")
     }
+}
+
+fn axes(of: &str, unit: &str) -> Vec<Channel> {
+    ["x", "y", "z"].map(|axis| Channel::new(&format!("{of}.{axis}"), "", &axis.to_uppercase(), unit)).into()
+}
+
+/// Of glasses, labelled as their maker's own connector does.
+fn glasses_channels() -> Vec<Channel> {
+    let axes = ["x", "y", "z"];
+    let mut all = vec![
+        Channel::new("gaze2d.x", "both", "ScreenX", "normalized"),
+        Channel::new("gaze2d.y", "both", "ScreenY", "normalized"),
+    ];
+    for axis in axes {
+        let kind = format!("Intersection{}", axis.to_uppercase());
+        all.push(Channel::new(&format!("gaze3d.{axis}"), "both", &kind, "mm"));
+    }
+    for eye in EYES {
+        for (what, kind, unit) in
+            [("gazeorigin", "Pupil", "mm"), ("gazedirection", "Direction", "unit vector")]
+        {
+            for axis in axes {
+                let (label, kind) =
+                    (format!("{eye}-{what}.{axis}"), format!("{kind}{}", axis.to_uppercase()));
+                all.push(Channel::new(&label, eye, &kind, unit));
+            }
+        }
+        all.push(Channel::new(&format!("{eye}-pupil"), eye, "Diameter", "mm"));
+    }
+    all
 }
 
 /// 18 of each eye, the two times, and what TittaLSL leaves out: 8 more of each eye.
@@ -211,6 +280,20 @@ pub fn seconds(us: i64) -> f64 {
 /// Those of the recorder.
 pub fn add(host: Host, tracker: &Tracker, kind: Kind, clock: &Clock) -> Result<RawStream, Error> {
     let channels = kind.channels();
+    let stream = host.raw_stream(kind.name(), kind.format(), channels.len());
+    describe(stream, tracker, kind, clock).add()
+}
+
+/// Add the stream of events.
+///
+/// # Errors
+/// Those of the recorder.
+pub fn add_events(host: Host, tracker: &Tracker, clock: &Clock) -> Result<TextStream, Error> {
+    describe(host.text_stream(Kind::Events.name(), 1), tracker, Kind::Events, clock).add()
+}
+
+fn describe<S>(stream: StreamBuilder<S>, tracker: &Tracker, kind: Kind, clock: &Clock) -> StreamBuilder<S> {
+    let channels = kind.channels();
     let element = |name: &str, text: &str| format!("<{name}>{}</{name}>", xml_text(text));
     let acquisition = [
         element("manufacturer", "Tobii"),
@@ -222,17 +305,13 @@ pub fn add(host: Host, tracker: &Tracker, kind: Kind, clock: &Clock) -> Result<R
     ];
     let described: String = channels.iter().map(Channel::xml).collect();
     let desc = format!("<acquisition>{}</acquisition><channels>{described}</channels>", acquisition.concat());
-    let mut stream = host
-        .raw_stream(kind.name(), kind.format(), channels.len())
+    let stream = stream
         .kind(kind.content())
         .source_id(format!("{}@{}", kind.name(), tracker.serial))
-        .nominal_rate_hz(if kind == Kind::Gaze { tracker.frequency_hz } else { 0.0 })
-        .may_be_silent(kind != Kind::Gaze)
+        .nominal_rate_hz(if kind.is_gaze() { tracker.frequency_hz } else { 0.0 })
+        .may_be_silent(!kind.is_gaze())
         .desc_xml(desc);
-    if kind.is_of_device() {
-        stream = stream.clock(clock);
-    }
-    stream.add()
+    if kind.is_of_device() { stream.clock(clock) } else { stream }
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ mod genuine;
 pub mod library;
 pub mod pro_sdk;
 pub mod stream_engine;
+pub mod version;

@@ -11,6 +11,7 @@
 //! samples of a stream on it.
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod asymmetry;
 pub mod compat;
 mod corridor;
@@ -25,6 +26,7 @@ mod online;
 mod place;
 mod smooth;
 
+pub use allowed::allowed;
 pub use corridor::Corridor;
 pub use dejitter::{DejitterFit, DejitterMethod, DejitterOptions, DejitterPlan, DroppedFrames, Gap};
 pub use exchange::{Exchange, Measurement, Reading, Stamp, best, measure};

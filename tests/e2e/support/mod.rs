@@ -8,7 +8,7 @@
 
 mod dir;
 #[cfg(unix)]
-mod glasses3;
+mod glasses;
 mod lsl;
 #[cfg(unix)]
 mod neon;
@@ -26,7 +26,7 @@ use serde_json::Value;
 
 pub use dir::TestDir;
 #[cfg(unix)]
-pub use glasses3::Glasses3;
+pub use glasses::Glasses;
 pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock, with};
 #[cfg(unix)]
 pub use neon::NeonPhone;

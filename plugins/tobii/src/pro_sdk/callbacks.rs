@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::{Value, json};
 
 use super::layout::{self, Layout};
-use crate::backend::{Item, SyncOperation};
+use crate::backend::{At, Item, SyncOperation};
 use crate::stream_engine::layout::{flag, float, long};
 use crate::sys::stream_engine::until_nul;
 
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn gaze(data: *const c_void, user_data: *mut c_void) {
     // SAFETY: the post was given at the subscription; the library lends a struct of its version.
     unsafe {
         let layout = user_data.cast::<Post>().as_ref().map_or(Layout::V2, |post| post.layout);
-        let body = |lent: &[u8]| layout::gaze(lent, layout).map(|gaze| Item::Gaze(Box::new(gaze)));
+        let body = |lent: &[u8]| layout::gaze(lent, layout).map(|gaze| Item::gaze(&gaze));
         guarded(data, user_data, |post| post.layout.bytes(), body);
     }
 }
@@ -98,12 +98,8 @@ pub unsafe extern "C" fn time_sync(data: *const c_void, user_data: *mut c_void) 
 pub unsafe extern "C" fn external_signal(data: *const c_void, user_data: *mut c_void) {
     let body = |lent: &[u8]| {
         let word = |at: usize| lent.get(at..).and_then(|rest| rest.first_chunk().copied());
-        Some(Item::ExternalSignal {
-            device_us: long(lent, 0)?,
-            system_us: long(lent, 8)?,
-            value: u32::from_ne_bytes(word(16)?),
-            change: i32::from_ne_bytes(word(20)?),
-        })
+        let (value, change) = (u32::from_ne_bytes(word(16)?), i32::from_ne_bytes(word(20)?));
+        Some(Item::external_signal(long(lent, 0)?, long(lent, 8)?, value, change))
     };
     // SAFETY: the post was given at the subscription; the library lends the struct.
     unsafe { guarded(data, user_data, |_| EXTERNAL_SIGNAL_BYTES, body) }
@@ -114,7 +110,7 @@ pub unsafe extern "C" fn eye_openness(data: *const c_void, user_data: *mut c_voi
     let body = |lent: &[u8]| {
         let eye = |at| Some((float(lent, at + 4)?, flag(lent, at)?));
         let (device_us, system_us) = (long(lent, 0)?, long(lent, 8)?);
-        Some(Item::EyeOpenness { device_us, system_us, eyes: [eye(16)?, eye(24)?] })
+        Some(Item::eye_openness(device_us, system_us, [eye(16)?, eye(24)?]))
     };
     // SAFETY: the post was given at the subscription; the library lends the struct.
     unsafe { guarded(data, user_data, |_| EYE_OPENNESS_BYTES, body) }
@@ -125,7 +121,7 @@ pub unsafe extern "C" fn position_guide(data: *const c_void, user_data: *mut c_v
     let body = |lent: &[u8]| {
         let eye =
             |at| Some(([float(lent, at)?, float(lent, at + 4)?, float(lent, at + 8)?], flag(lent, at + 12)?));
-        Some(Item::Positioning { system_us: None, eyes: [eye(0)?, eye(16)?] })
+        Some(Item::positioning(At::Now, [eye(0)?, eye(16)?]))
     };
     // SAFETY: the post was given at the subscription; the library lends the struct.
     unsafe { guarded(data, user_data, |_| POSITION_GUIDE_BYTES, body) }

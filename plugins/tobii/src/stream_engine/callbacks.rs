@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::layout::{self, Choice, SHORTEST, flag, float, long};
-use crate::backend::Item;
+use crate::backend::{At, Item};
 use crate::sys::stream_engine::until_nul;
 
 /// Items that wait for the thread that records, at most: it takes them after each call.
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn gaze(data: *const c_void, user_data: *mut c_void) {
             Choice::Undecided => layout::blank(unsafe { lent(data, SHORTEST) }),
         };
         if let Some(gaze) = gaze {
-            inbox.push(Item::Gaze(Box::new(gaze)));
+            inbox.push(Item::gaze(&gaze));
         }
     };
     // SAFETY: the inbox was given at the subscription.
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn eye_openness(data: *const c_void, user_data: *mut c_voi
         let eye = |at| Some((float(bytes, at + 4)?, flag(bytes, at)?));
         let item = || {
             let (device_us, system_us) = (long(bytes, 0)?, long(bytes, 8)?);
-            Some(Item::EyeOpenness { device_us, system_us, eyes: [eye(16)?, eye(24)?] })
+            Some(Item::eye_openness(device_us, system_us, [eye(16)?, eye(24)?]))
         };
         item().into_iter().for_each(|item| inbox.push(item));
     };
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn position_guide(data: *const c_void, user_data: *mut c_v
             let place = [float(bytes, at + 4)?, float(bytes, at + 8)?, float(bytes, at + 12)?];
             Some((place, flag(bytes, at)?))
         };
-        let item = || Some(Item::Positioning { system_us: Some(long(bytes, 0)?), eyes: [eye(8)?, eye(24)?] });
+        let item = || Some(Item::positioning(At::System(long(bytes, 0)?), [eye(8)?, eye(24)?]));
         item().into_iter().for_each(|item| inbox.push(item));
     };
     // SAFETY: the inbox was given at the subscription.
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn position_guide(data: *const c_void, user_data: *mut c_v
 
 /// The sync port.
 pub unsafe extern "C" fn sync_port(signal: u32, device_us: i64, system_us: i64, user_data: *mut c_void) {
-    let item = Item::ExternalSignal { device_us, system_us, value: signal, change: 0 };
+    let item = Item::external_signal(device_us, system_us, signal, 0);
     // SAFETY: the inbox was given at the subscription.
     unsafe { guarded(user_data, |inbox| inbox.push(item)) }
 }
@@ -254,7 +254,7 @@ mod tests {
             bytes.extend(mm.to_ne_bytes());
         }
         let eyes = [(9.5, true), (0.0, false)];
-        assert_eq!(called(eye_openness, &bytes), [Item::EyeOpenness { device_us: 5, system_us: 6, eyes }]);
+        assert_eq!(called(eye_openness, &bytes), [Item::eye_openness(5, 6, eyes)]);
         // Nothing in it is valid, and so nothing tells its layout: it is a sample all the same.
         assert_eq!(called(gaze, &[0; 176]).len(), 1);
     }

@@ -54,7 +54,7 @@ fn a_genuine_stream_engine_is_what_it_was_taken_for() {
     assert!(why.contains("no tracker is connected"), "{status} {why}");
     let functions =
         Functions::of(library::open(&path, "").expect("it opens"), false).expect("it has all functions");
-    let refused = Connection::open(functions, "tobii-prp://nowhere", &[]).err().expect("there is none");
+    let refused = Connection::open(functions, "tobii-prp://nowhere", &[]).expect_err("there is none");
     eprintln!("an address where nothing is: {refused:?}");
     assert_ne!(refused.0, 0);
 }
@@ -68,12 +68,12 @@ fn a_genuine_pro_sdk_is_what_it_was_taken_for() {
     let (lowest, highest) = apart_us(|| functions.system_clock_us());
     eprintln!("its clock is {lowest:.1} to {highest:.1} us ahead of recorder time");
     assert!(lowest <= 2.0 && highest >= -2.0, "{lowest} to {highest} us");
-    let why = pro_sdk::Connection::open(functions, "").err().expect("no tracker is there").1;
+    let why = pro_sdk::Connection::open(functions, "").expect_err("no tracker is there").1;
     assert!(why.contains("no tracker is connected"), "{why}");
 }
 
 #[test]
 fn a_file_that_is_no_library_is_refused_by_its_name() {
-    let why = library::open(Path::new("/dev/null"), "tobii_stream_engine").err().expect("it is none");
+    let why = library::open(Path::new("/dev/null"), "tobii_stream_engine").expect_err("it is none");
     assert!(why.starts_with("/dev/null cannot be used"), "{why}");
 }

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 use super::library::Opened;
+use super::version::Version;
 
 /// `TobiiResearchStatus`.
 pub type Status = c_int;
@@ -24,26 +25,6 @@ pub type Callback = unsafe extern "C" fn(data: *const c_void, user_data: *mut c_
 type Subscribe = unsafe extern "C" fn(Eyetracker, Callback, *mut c_void) -> Status;
 type Unsubscribe = unsafe extern "C" fn(Eyetracker, Callback) -> Status;
 type Text = unsafe extern "C" fn(Eyetracker, *mut *mut c_char) -> Status;
-
-/// Version of the library.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Version {
-    /// Major.
-    pub major: c_int,
-    /// Minor.
-    pub minor: c_int,
-    /// Revision.
-    pub revision: c_int,
-    /// Build.
-    pub build: c_int,
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.revision, self.build)
-    }
-}
 
 #[repr(C)]
 struct Eyetrackers {
@@ -67,7 +48,7 @@ pub enum Stream {
     /// Notifications.
     Notifications,
     /// What goes wrong with streams.
-    StreamErrors,
+    Errors,
 }
 
 impl Stream {
@@ -78,7 +59,7 @@ impl Stream {
         Self::EyeOpenness,
         Self::PositionGuide,
         Self::Notifications,
-        Self::StreamErrors,
+        Self::Errors,
     ];
 
     const fn name(self) -> &'static str {
@@ -89,7 +70,7 @@ impl Stream {
             Self::EyeOpenness => "eye_openness",
             Self::PositionGuide => "user_position_guide",
             Self::Notifications => "notifications",
-            Self::StreamErrors => "stream_errors",
+            Self::Errors => "stream_errors",
         }
     }
 }

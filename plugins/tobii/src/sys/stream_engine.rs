@@ -7,6 +7,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 
 use super::library::Opened;
+use super::version::Version;
 
 /// `tobii_error_t`.
 pub type Status = c_int;
@@ -43,26 +44,6 @@ pub type Callback = unsafe extern "C" fn(data: *const c_void, user_data: *mut c_
 pub type SyncPortCallback =
     unsafe extern "C" fn(signal: u32, device_us: i64, system_us: i64, user_data: *mut c_void);
 type UrlCallback = unsafe extern "C" fn(url: *const c_char, user_data: *mut c_void);
-
-/// Version of the library.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    /// Major.
-    pub major: c_int,
-    /// Minor.
-    pub minor: c_int,
-    /// Revision.
-    pub revision: c_int,
-    /// Build.
-    pub build: c_int,
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.revision, self.build)
-    }
-}
 
 #[repr(C)]
 struct LicenceKey {

@@ -361,7 +361,7 @@ fn files_beside_the_recording_are_made_appended_to_and_refused() {
     let new =
         || sys::SideFile { struct_size: size_of::<sys::SideFile>() as u32, id: 0, file_name: text_of("") };
     let mut made = new();
-    let mut make = |what: &str, out: *mut sys::SideFile| {
+    let make = |what: &str, out: *mut sys::SideFile| {
         // SAFETY: as a plugin calls it, with what lives for the call or is not to be written.
         unsafe { create(table.ctx, text_of(what), text_of("h264"), out) }
     };

@@ -18,3 +18,6 @@ mod missing;
 mod pump;
 mod streams;
 mod world;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Simulated Tobii Pro Glasses 3.
+//! Simulated Glasses 3.
 
 use nix::sys::signal::Signal;
 
@@ -6,20 +6,20 @@ use super::{PATIENCE, Process, lockstep, note};
 
 /// Simulated glasses at work.
 #[derive(Debug)]
-pub struct Glasses3 {
+pub struct Glasses {
     process: Process,
-    /// Where their interface is, on this machine.
+    /// Where they answer, on this machine.
     pub port: String,
 }
 
-impl Glasses3 {
-    /// Ones with these flags, on a free port, that nobody finds by himself.
+impl Glasses {
+    /// Some with these flags, on a free port, that nobody finds by themselves.
     #[track_caller]
     pub fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
         Self::announced(flags.into_iter().chain(["--no-mdns"]))
     }
 
-    /// Ones that announce themselves.
+    /// Some that announce themselves.
     #[track_caller]
     pub fn announced<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = lockstep(["simulate", "tobii", "--port", "0"]);
