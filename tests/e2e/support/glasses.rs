@@ -16,7 +16,13 @@ impl Glasses {
     /// Some with these flags, on a free port, that nobody finds by themselves.
     #[track_caller]
     pub fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut command = lockstep(["simulate", "tobii", "--port", "0", "--no-mdns"]);
+        Self::announced(flags.into_iter().chain(["--no-mdns"]))
+    }
+
+    /// Some that announce themselves.
+    #[track_caller]
+    pub fn announced<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = lockstep(["simulate", "tobii", "--port", "0"]);
         let process = Process::start(command.args(flags));
         let port = process.wait_for_line("the glasses to answer", |line| {
             let rest = line.trim().strip_prefix("WebSocket ws://127.0.0.1:")?;

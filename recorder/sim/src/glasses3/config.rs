@@ -42,6 +42,8 @@ pub struct Glasses3Config {
     pub zero_restarts: bool,
     /// Nothing is ever missing: both eyes are found in each datum, and each sample of the IMU is whole.
     pub whole: bool,
+    /// An event comes back before the action that sent it is answered, not after.
+    pub event_first: bool,
     /// When they are away: connections are reset, and nobody gets in.
     pub outages: Vec<Span>,
     /// Seed of everything random.
@@ -68,6 +70,7 @@ impl Glasses3Config {
             sync_port_every_s: 1.0,
             zero_restarts: true,
             whole: false,
+            event_first: false,
             outages: Vec::new(),
             seed: 1,
             duration: None,

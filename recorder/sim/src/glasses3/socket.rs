@@ -102,7 +102,9 @@ async fn serve_all(
         let exact = client.leaving.iter().any(|message| message.exact);
         tokio::select! {
             biased;
-            () = wait_until(coming_s.unwrap_or(0.0)), if coming_s.is_some() => client.arrive(),
+            () = wait_until(coming_s.unwrap_or(0.0)), if coming_s.is_some() => {
+                client.arrive(&mut tellings);
+            }
             () = wait(leaving_s.unwrap_or(0.0), exact), if leaving_s.is_some() => {
                 if let Some(message) = client.leaving.pop_front() {
                     socket.send(Message::text(message.text)).await?;
@@ -110,7 +112,7 @@ async fn serve_all(
             }
             // The client has a sender itself, so there is always one.
             Some(telling) = tellings.recv(), if client.leaving.len() < ON_THEIR_WAY => {
-                client.leave(telling.sent_s, telling.signal == Signal::Event, telling.text);
+                client.tell(telling);
             }
             received = socket.next(), if client.coming.len() < ON_THEIR_WAY => match received {
                 None => return Ok(()),
@@ -172,8 +174,13 @@ impl<'a> Client<'a> {
         self.leaving.push_back(Leaving { due_s, exact, text });
     }
 
+    /// Something it listens to begins its way to the client.
+    fn tell(&mut self, telling: Telling) {
+        self.leave(telling.sent_s, telling.signal == Signal::Event, telling.text);
+    }
+
     /// The next that comes has arrived at the glasses.
-    fn arrive(&mut self) {
+    fn arrive(&mut self, tellings: &mut mpsc::Receiver<Telling>) {
         let Some(message) = self.coming.pop_front() else { return };
         let answer = match messages::parse(&message.text) {
             Ok(request) => {
@@ -189,6 +196,12 @@ impl<'a> Client<'a> {
             }
         };
         count(&self.shared.counts.requests);
+        if self.shared.config.event_first {
+            // What was told meanwhile, the event among it, leaves before the answer.
+            while let Ok(telling) = tellings.try_recv() {
+                self.tell(telling);
+            }
+        }
         self.leave(now_s(), true, answer.to_string());
     }
 

@@ -215,6 +215,7 @@ pub(super) fn facts(
         "kept_alive_s": KEPT_ALIVE_S,
         "zero_restarts": config.zero_restarts,
         "whole": config.whole,
+        "event_first": config.event_first,
         "outages": config.outages.iter().map(span).collect::<Vec<_>>(),
         "uplink": describe::path(&config.uplink),
         "downlink": describe::path(&config.downlink),

@@ -70,6 +70,9 @@ struct SignalArgs {
     /// Both eyes are always found, and each sample of the IMU is whole
     #[arg(long)]
     whole: bool,
+    /// An event comes back before the action that sent it is answered, not after
+    #[arg(long)]
+    event_first: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -116,6 +119,7 @@ impl TobiiArgs {
             sync_port_every_s: signals.sync_port_every_s,
             zero_restarts: !signals.keep_zero,
             whole: signals.whole,
+            event_first: signals.event_first,
             outages: self.faults.outages.clone(),
             seed: run.seed,
             duration: run.duration_s,
