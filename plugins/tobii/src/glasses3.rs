@@ -299,11 +299,13 @@ impl Backend for Glasses3 {
 }
 
 fn host_and_port(address: &str) -> Result<(String, u16), String> {
-    let (host, port) =
-        match address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) {
-            Some((host, port)) => (host, port),
-            None => (address, PORT),
-        };
+    let split = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = match split {
+        // An address of IPv6 stands in brackets where a port follows it.
+        Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, port),
+        _ => (address, PORT),
+    };
+    let host = host.trim_matches(['[', ']']);
     if host.is_empty() || host.contains(['/', ' ']) {
         return Err("give the address of the recording unit, as \"tg03b-080200012345.local\" (its serial number), or \
                     \"192.168.75.51\" on its own Wi-Fi"
