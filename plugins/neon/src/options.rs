@@ -114,7 +114,7 @@ impl Options {
             return Err(Error::option("/device", "give the address or the name of the phone, not both"));
         }
         match self.host_and_port() {
-            Some((host, _)) if host.is_empty() || host.contains(['/', ' ']) => Err(Error::option(
+            Some((host, _)) if !is_host(&host) => Err(Error::option(
                 "/address",
                 "give an address, as \"192.168.1.21\" or \"192.168.1.21:8080\"",
             )),
@@ -137,6 +137,11 @@ impl Options {
         let (host, port) = split.unwrap_or((&self.address, PORT));
         Some((host.to_owned(), port))
     }
+}
+
+/// A name or an address: a colon is in those of IPv6 alone, and otherwise before something that is no port.
+fn is_host(host: &str) -> bool {
+    !host.is_empty() && !host.contains(['/', ' ']) && (!host.contains(':') || host.parse::<IpAddr>().is_ok())
 }
 
 #[cfg(test)]
@@ -163,6 +168,7 @@ mod tests {
         for (json, place) in [
             (r#"{"address": "10.0.0.7", "device": "Neon A"}"#, "/device"),
             (r#"{"address": "http://10.0.0.7"}"#, "/address"),
+            (r#"{"address": "10.0.0.7:99999"}"#, "/address"),
             (r#"{"sensors": {"gaze": false, "imu": false, "events": false}}"#, "/sensors"),
             (r#"{"control": {"sync_events_s": 0.5}}"#, "/control/sync_events_s"),
             (r#"{"control": {"sync_events_s": 60}, "sensors": {"events": false}}"#, "/control/sync_events_s"),

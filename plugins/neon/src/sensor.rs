@@ -71,7 +71,7 @@ impl Task {
             pause = if begun.elapsed() > LASTING { RETRY.0 } else { (pause * 2).min(RETRY.1) };
             stop.wait(pause);
         }
-        recorded.tell_incomplete()?;
+        recorded.finish()?;
         Ok(totals.summary())
     }
 

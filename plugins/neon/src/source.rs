@@ -137,6 +137,8 @@ impl Supervisor {
     fn attend(&mut self) -> Result<Result<(), String>, Error> {
         let at = match self.locate() {
             Ok(at) => at,
+            // A search that was called off has found nothing, which says nothing.
+            Err(_) if self.stop.is_set() => return Ok(Ok(())),
             Err(why) => return Ok(Err(why)),
         };
         let text = match unless_stopped(&self.stop, move || rest::status(at, PATIENCE)) {

@@ -138,6 +138,17 @@ impl Options {
                         \"192.168.75.51\" on its own Wi-Fi";
             return Err(Error::option("/address", text));
         }
+        let is_glasses = self.backend == BackendKind::Glasses3;
+        if is_glasses && !self.library.as_os_str().is_empty() {
+            return Err(Error::option("/library", "Glasses 3 need no library; leave it out"));
+        }
+        if is_glasses && self.streams.positioning {
+            return Err(Error::option("/streams/positioning", "Glasses 3 do not have it; leave it out"));
+        }
+        if self.backend != BackendKind::StreamEngine && !self.licence_file.as_os_str().is_empty() {
+            let text = "only the Stream Engine takes a licence file; for the Pro SDK put it on the tracker";
+            return Err(Error::option("/licence_file", text));
+        }
         if self.backend != BackendKind::StreamEngine && self.gaze_data_layout != LayoutChoice::Auto {
             let text = "only the Stream Engine has a layout to choose";
             return Err(Error::option("/gaze_data_layout", text));
@@ -158,6 +169,12 @@ mod tests {
             (r#"{"time_sync": {"interval_s": 0.5}}"#, "/time_sync/interval_s"),
             (r#"{"backend": "pro-sdk", "gaze_data_layout": "v3"}"#, "/gaze_data_layout"),
             (r#"{"backend": "glasses3"}"#, "/address"),
+            (r#"{"backend": "glasses3", "address": "a", "library": "x"}"#, "/library"),
+            (
+                r#"{"backend": "glasses3", "address": "a", "streams": {"positioning": true}}"#,
+                "/streams/positioning",
+            ),
+            (r#"{"backend": "pro-sdk", "licence_file": "x"}"#, "/licence_file"),
         ] {
             match serde_json::from_str::<Options>(json).expect("options").check() {
                 Err(Error::Option { path, .. }) => assert_eq!(path, place),

@@ -23,7 +23,7 @@ impl Source for TobiiSource {
     const ID: &'static CStr = c"tobii";
     const VERSION: &'static CStr = c"0.1.0";
     const DESCRIPTION: &'static CStr =
-        c"Tobii eye trackers, through Tobii's own libraries: gaze, eye openness, sync port";
+        c"Tobii eye trackers, through Tobii's own libraries, and Glasses 3: gaze, eye openness, IMU, sync port";
     type Options = Options;
 
     fn create(host: Host, options: Options) -> Result<Self, Error> {

@@ -221,7 +221,9 @@ fn licence(path: &Path) -> Result<Vec<u16>, String> {
     if path.as_os_str().is_empty() {
         return Ok(Vec::new());
     }
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let bytes = std::fs::read(path);
+    let bytes =
+        bytes.map_err(|error| format!("the licence file {} cannot be read: {error}", path.display()))?;
     if bytes.is_empty() {
         return Err(format!("{} is empty", path.display()));
     }

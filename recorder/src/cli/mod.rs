@@ -75,7 +75,7 @@ enum Command {
     /// List the LSL streams on the network, with the clocks of their machines
     #[command(after_help = EXIT_CODES)]
     Streams(streams::StreamsArgs),
-    /// Pupil Labs Neon: how far the clock of a phone is from this machine's
+    /// Pupil Labs Neon: the clock of a phone, events to it, and its own recording
     #[command(after_help = EXIT_CODES)]
     Neon(neon::NeonArgs),
     /// Simulate a device, to rehearse without hardware

@@ -110,6 +110,21 @@ impl Recorded {
         Ok(())
     }
 
+    /// Nothing more will come: what the last break has cost nobody knows.
+    ///
+    /// # Errors
+    /// Those of the recorder.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.tell_incomplete()?;
+        match self.ended.take() {
+            Some((since_s, why)) => {
+                let text = format!("{why}; nothing was received from {since_s:.3} s to the end");
+                self.stream.report_gap(None, &text)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Say how the stream is doing, once.
     pub fn say(&mut self, state: State, why: &str) {
         if self.said.as_ref().is_none_or(|(was, text)| *was != state || text != why) {

@@ -60,8 +60,13 @@ fn usual_places(stem: &str) -> Vec<PathBuf> {
 fn try_open(path: &Path) -> Result<Opened, String> {
     // SAFETY: that a library's own start-up code is sound is the word of whoever made it; it is the one its user
     // has installed for this tracker, and named.
-    let library = unsafe { lockstep_platform::open_library(path) }.map_err(|error| error.to_string())?;
+    let library = unsafe { lockstep_platform::open_library(path) }.map_err(|error| in_words(&error))?;
     Ok(Opened { library, path: path.to_owned() })
+}
+
+/// What the system says of a library that it could not load.
+fn in_words(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 impl Opened {
