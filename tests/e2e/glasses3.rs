@@ -8,9 +8,11 @@ mod support;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::{Glasses, Recorder, TestDir, assert_closed_cleanly, check_for_json, events, note, stream};
+use support::{
+    Glasses, Recorder, Served, TestDir, assert_closed_cleanly, check_for_json, events, note, stream,
+};
 
-fn config(glasses: &Glasses) -> String {
+fn config(glasses: &Served) -> String {
     format!(
         "[experiment]\nname = \"glasses\"\n[[source]]\nname = \"glasses\"\nplugin = \"tobii\"\n[source.options]\n\
          backend = \"glasses3\"\naddress = \"127.0.0.1:{}\"\ntime_sync = {{ interval_s = 1 }}\n",

@@ -45,16 +45,16 @@ impl StreamEngine {
         let functions = Functions::of(opened, options.allow_legacy).map_err(Trouble::Refused)?;
         let version = functions.version;
         let licence = licence(&options.licence_file).map_err(Trouble::Refused)?;
-        let texts = Texts::of(&functions);
-        let opened = Connection::open(functions, &options.address, &licence);
-        let (connection, address) = opened.map_err(|(status, what)| texts.trouble(status, &what))?;
+        let opened = Connection::open(functions.clone(), &options.address, &licence);
+        let (connection, address) = opened.map_err(|(status, what)| trouble(&functions, status, &what))?;
         let layout = match options.gaze_data_layout {
             LayoutChoice::V3 => layout::Choice::Decided(layout::Layout::V3),
             LayoutChoice::V4 => layout::Choice::Decided(layout::Layout::V4),
             LayoutChoice::Auto if version.major < 4 => layout::Choice::Decided(layout::Layout::V3),
             LayoutChoice::Auto => layout::Choice::Undecided,
         };
-        let info = connection.device_info().map_err(|s| texts.trouble(s, "it does not say what it is"))?;
+        let info = connection.device_info();
+        let info = info.map_err(|status| trouble(&functions, status, "it does not say what it is"))?;
         let (serial, model, firmware) = names(&info[..], version.major);
         let mut this = Self {
             inbox: Arc::new(Inbox::new(layout)),
@@ -105,7 +105,7 @@ impl StreamEngine {
             )
         };
         if !is_there(gaze) {
-            return Err(Texts::of(self.connection.functions()).trouble(gaze, "its gaze data cannot be had"));
+            return Err(self.trouble(gaze, "its gaze data cannot be had"));
         }
         self.tracker.sends(&[
             (true, Kind::Gaze),
@@ -117,7 +117,7 @@ impl StreamEngine {
     }
 
     fn trouble(&self, status: Status, what: &str) -> Trouble {
-        Texts::of(self.connection.functions()).trouble(status, what)
+        trouble(self.connection.functions(), status, what)
     }
 
     /// A time sync; `None`: not now, try again.
@@ -171,34 +171,25 @@ impl Backend for StreamEngine {
     }
 }
 
-/// How the library calls its errors.
-struct Texts(Vec<String>);
-
-impl Texts {
-    fn of(functions: &Functions) -> Self {
-        Self((0..=sys::FIRMWARE_UPGRADE_IN_PROGRESS + 1).map(|status| functions.text(status)).collect())
-    }
-
-    fn trouble(&self, status: Status, what: &str) -> Trouble {
-        let known = usize::try_from(status).ok().and_then(|at| self.0.get(at));
-        let text = known.map_or_else(|| format!("error {status}"), Clone::clone);
-        match status {
-            // It was found out here, and has no status.
-            sys::OK => Trouble::Refused(what.to_owned()),
-            sys::NOT_AVAILABLE
-            | sys::CONNECTION_FAILED
-            | sys::CONNECTION_FAILED_DRIVER
-            | sys::TIMED_OUT
-            | sys::OPERATION_FAILED => Trouble::Disconnected(format!("{what}: {text}")),
-            sys::FIRMWARE_UPGRADE_IN_PROGRESS => Trouble::Upgrading,
-            sys::INSUFFICIENT_LICENSE | UNAUTHORIZED => Trouble::Refused(format!(
-                "{what}: {text}. Gaze data and time syncs need a professional licence of Tobii's (the option \
-                 `licence_file`), unless the tracker is one of Tobii Pro's"
-            )),
-            _ => Trouble::Refused(format!(
-                "{what}: {text}. Is it switched on, and does Tobii's own program see it? `address` says which is meant"
-            )),
-        }
+/// What a status means for us, in the library's words.
+fn trouble(functions: &Functions, status: Status, what: &str) -> Trouble {
+    let text = functions.text(status);
+    match status {
+        // It was found out here, and has no status.
+        sys::OK => Trouble::Refused(what.to_owned()),
+        sys::NOT_AVAILABLE
+        | sys::CONNECTION_FAILED
+        | sys::CONNECTION_FAILED_DRIVER
+        | sys::TIMED_OUT
+        | sys::OPERATION_FAILED => Trouble::Disconnected(format!("{what}: {text}")),
+        sys::FIRMWARE_UPGRADE_IN_PROGRESS => Trouble::Upgrading,
+        sys::INSUFFICIENT_LICENSE | UNAUTHORIZED => Trouble::Refused(format!(
+            "{what}: {text}. Gaze data and time syncs need a professional licence of Tobii's (the option \
+             `licence_file`), unless the tracker is one of Tobii Pro's"
+        )),
+        _ => Trouble::Refused(format!(
+            "{what}: {text}. Is it switched on, and does Tobii's own program see it? `address` says which is meant"
+        )),
     }
 }
 

@@ -7,15 +7,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod dir;
-#[cfg(unix)]
-mod glasses;
 mod lsl;
-#[cfg(unix)]
-mod neon;
 mod plugins;
 mod process;
 mod python;
 mod recorder;
+#[cfg(unix)]
+mod served;
 mod simulator;
 
 use std::path::{Path, PathBuf};
@@ -25,15 +23,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use dir::TestDir;
-#[cfg(unix)]
-pub use glasses::Glasses;
 pub use lsl::{ELSEWHERE_S, LslNet, Outlets, check_lsl, check_lsl_file, other_clock, with};
-#[cfg(unix)]
-pub use neon::NeonPhone;
 pub use plugins::{compile_plugin, counter_source, library_name};
 pub use process::{Finished, Process};
 pub use python::{check, check_for_json, python};
 pub use recorder::{Recorder, Recording};
+#[cfg(unix)]
+pub use served::{Glasses, NeonPhone, Served};
 pub use simulator::{Running, Simulator, config_for, free_ports, record_all};
 
 /// Longest time anything may take that is expected to end by itself. Generous: a machine that is

@@ -88,12 +88,14 @@ type CreateExLegacy = unsafe extern "C" fn(
     out: *mut Device,
 ) -> Status;
 
+#[derive(Clone, Copy)]
 enum Create {
     Current(CreateEx),
     Legacy(CreateExLegacy),
 }
 
 /// The functions that are called.
+#[derive(Clone)]
 pub struct Functions {
     /// The library.
     pub opened: Opened,

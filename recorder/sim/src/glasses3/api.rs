@@ -8,6 +8,7 @@ use super::config::GAZE_RATES_HZ;
 use super::feed::Signal;
 use super::messages::{Member, Refusal, event, nothing, refuse, split};
 use super::shared::{Recording, Shared};
+use super::time::iso;
 use super::truth::Exchange;
 
 /// What the glasses run; the number is that of a firmware whose API is known.
@@ -58,7 +59,7 @@ fn get(shared: &Shared, object: &str, name: &str) -> Option<Value> {
         ("system", "recording-unit-serial") => json!(serial),
         ("system", "head-unit-serial") => json!(format!("{serial}-HU")),
         ("system", "version") => json!(VERSION),
-        ("system", "time") => json!(shared.now().iso()),
+        ("system", "time") => json!(iso(&shared.now())),
         ("system", "timezone") => json!("UTC"),
         ("system", "ntp-is-enabled" | "ntp-is-synchronized") => json!(false),
         ("system", "available-gaze-frequencies") => json!(GAZE_RATES_HZ),
@@ -177,7 +178,7 @@ fn start(shared: &Shared) -> bool {
     }
     let uuid = identity(shared.config.seed, "glasses3/recording", state.recordings);
     state.recordings += 1;
-    state.recording = Some(Recording { uuid: uuid.clone(), created: now.iso(), started_s: now.oscillator_s });
+    state.recording = Some(Recording { uuid: uuid.clone(), created: iso(&now), started_s: now.oscillator_s });
     drop(state);
     shared.logs.event(&now, "recording_start", &json!({"uuid": uuid}));
     true

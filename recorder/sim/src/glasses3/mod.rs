@@ -54,6 +54,7 @@ use crate::error::SimError;
 use crate::host::{deadline, now_s};
 use crate::serve;
 use crate::serve::mdns::{Announcement, Service};
+use crate::serve::time::DeviceTime;
 use shared::Shared;
 
 /// Glasses whose socket and logs are open.
@@ -91,7 +92,7 @@ impl Glasses3 {
         // The model's offset is to this machine's UTC; simulated time runs on its monotonic clock.
         let utc_minus_host_s = utc_ns.saturating_sub(host_ns) as f64 / 1e9;
         let model = ClockModel { offset_s: config.clock.offset_s - utc_minus_host_s, ..config.clock.clone() };
-        let time = time::DeviceTime::new(&model, host_epoch_s, config.seed);
+        let time = DeviceTime::new(&model, host_epoch_s, config.seed);
         let facts = truth::facts(&config, &model, host_epoch_s, lockstep_platform::seconds(utc_ns));
         let logs = truth::Logs::create(&config, &facts)?;
         let shared = Arc::new(Shared::new(config, time, logs));

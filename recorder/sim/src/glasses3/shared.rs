@@ -9,13 +9,14 @@ use tokio::sync::{mpsc, watch};
 use crate::host::now_s;
 use crate::rng::derive_seed;
 use crate::serve::tcp::TcpPath;
+use crate::serve::time::{DeviceTime, Moment};
 use crate::serve::ways::Ways;
 
 use super::config::Glasses3Config;
 use super::feed::Signal;
 use super::messages;
 use super::report::SignalReport;
-use super::time::{DeviceTime, Kept, Moment, Streams, seconds};
+use super::time::{Kept, Streams, seconds};
 use super::truth::{Logs, Sent};
 
 /// A recording on the glasses' card.

@@ -37,11 +37,12 @@ use crate::csv;
 use crate::describe;
 use crate::error::SimError;
 use crate::serve::Span;
+use crate::serve::time::Moment;
 use crate::truth::CsvFile;
 
 use super::config::Glasses3Config;
 use super::feed::{self, Sample, Signal};
-use super::time::{KEPT_ALIVE_S, Moment};
+use super::time::KEPT_ALIVE_S;
 
 /// Who was sent something: the number of the connection, and what the client calls the signal.
 pub(super) type Delivered = Vec<(u64, u64)>;
@@ -108,7 +109,7 @@ impl Logs {
     pub(super) fn sample(&self, sample: &Sample, moment: &Moment, sent_host_s: f64, sent: Option<&Sent>) {
         self.write(|files| {
             files.signals[sample.signal.index()].row(|line| {
-                write!(line, "{},{:?},{sent_host_s:?},{},", sample.index, moment.host_s, moment.device_us)?;
+                write!(line, "{},{:?},{sent_host_s:?},{},", sample.index, moment.host_s, moment.device_us())?;
                 push_sent(line, sent)?;
                 line.extend_from_slice(sample.data.columns().as_bytes());
                 Ok(())
@@ -124,7 +125,7 @@ impl Logs {
             files.signals[Signal::Event.index()].row(|line| {
                 let e = exchange;
                 write!(line, "{index},{},{},{:?},", e.connection, e.request, e.came_host_s)?;
-                write!(line, "{:?},{},", moment.host_s, moment.device_us)?;
+                write!(line, "{:?},{},", moment.host_s, moment.device_us())?;
                 push_sent(line, Some(sent))?;
                 line.push(b',');
                 csv::push_field(line, e.tag);
@@ -139,7 +140,7 @@ impl Logs {
     pub(super) fn event(&self, moment: &Moment, kind: &str, details: &Value) {
         self.write(|files| {
             files.events.row(|line| {
-                write!(line, "{:?},{},{kind},", moment.host_s, moment.device_us)?;
+                write!(line, "{:?},{},{kind},", moment.host_s, moment.device_us())?;
                 csv::push_field(line, &details.to_string());
                 Ok(())
             })

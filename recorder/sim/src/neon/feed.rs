@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::serve::time::{DeviceTime, Moment};
+
 use super::config::NeonConfig;
 use super::h264::Encoder;
 use super::layout::{GAZE_CHANNELS, Sensor};
 use super::payload;
 use super::rtp::{Packet, packets_of_nals};
 use super::signals::{EyeCourse, GazeSignal, ImuSignal};
-use super::time::{Moment, PhoneTime};
 
 /// One sample, ready to be sent.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ impl Feed {
     }
 
     /// Takes the next sample.
-    pub(super) fn take(&mut self, config: &NeonConfig, phone: &PhoneTime) -> Sample {
+    pub(super) fn take(&mut self, config: &NeonConfig, phone: &DeviceTime) -> Sample {
         let moment = phone.at_oscillator(self.next_s());
         let index = self.next;
         self.next += 1;
@@ -164,7 +165,7 @@ mod tests {
         let mut config = NeonConfig::new("phone", Ipv4Addr::LOCALHOST.into());
         config.gaze.switches = vec![(0.1, Layout::Full)];
         config.gaze.odd_every = Some(50);
-        let phone = PhoneTime::new(&ClockModel { skew_ppm: 100.0, ..ClockModel::default() }, 50.0, 1);
+        let phone = DeviceTime::new(&ClockModel { skew_ppm: 100.0, ..ClockModel::default() }, 50.0, 1);
         for sensor in Sensor::ALL {
             let mut feed = Feed::new(&config, sensor);
             let named = columns(sensor).split(',').count();

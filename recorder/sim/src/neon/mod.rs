@@ -62,6 +62,7 @@ use crate::error::SimError;
 use crate::host::deadline;
 use crate::serve;
 use crate::serve::mdns::{Announcement, Service};
+use crate::serve::time::DeviceTime;
 use pump::{Pump, Sockets};
 use shared::{Door, Shared};
 use truth::{SharedLogs, TruthFolder};
@@ -127,7 +128,7 @@ impl NeonPhone {
         // The model's offset is to this machine's UTC; simulated time runs on its monotonic clock.
         let utc_minus_host_s = utc_ns.saturating_sub(host_ns) as f64 / 1e9;
         let model = ClockModel { offset_s: config.clock.offset_s - utc_minus_host_s, ..config.clock.clone() };
-        let phone = time::PhoneTime::new(&model, host_epoch_s, config.seed);
+        let phone = DeviceTime::new(&model, host_epoch_s, config.seed);
         let folder = match &config.truth {
             Some(path) => {
                 let utc_epoch_s = lockstep_platform::seconds(utc_ns);

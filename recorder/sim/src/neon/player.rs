@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use crate::network::{Deliveries, Path};
 use crate::rng::derive_seed;
 use crate::serve::tcp::TcpPath;
+use crate::serve::time::Moment;
 
 use super::config::{NeonConfig, ReportStyle};
 use super::layout::Sensor;
 use super::rtp::{Header, Packet, sender_report};
-use super::time::Moment;
+use super::time::ntp;
 
 /// What comes in the middle of a frame where it has no business.
 pub(super) const GARBAGE: &[u8] = b"RTSP/1.0 400 Bad Request\r\nServer: Simulated Neon RTSP Server\r\n\r\n";
@@ -144,7 +145,7 @@ impl Player {
             ReportStyle::Exact => rtp,
             ReportStyle::LastPacket => self.last_rtp.unwrap_or(rtp),
         };
-        let bytes = sender_report(self.header.source, now.ntp(), paired, self.packets, self.octets).to_vec();
+        let bytes = sender_report(self.header.source, ntp(now), paired, self.packets, self.octets).to_vec();
         match self.outlet {
             Outlet::Udp { .. } => Outgoing::udp(bytes, &self.report_path.route(now.host_s)),
             Outlet::Interleaved { rtcp_channel, .. } => {
@@ -192,8 +193,8 @@ mod tests {
 
     use super::*;
     use crate::clock::ClockModel;
-    use crate::neon::time::PhoneTime;
     use crate::network::PathModel;
+    use crate::serve::time::DeviceTime;
 
     const PACKET: Packet = Packet { payload: Vec::new(), marker: true };
 
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(sequence(&second), sequence(&first).wrapping_add(1));
         assert_eq!((first.bytes[1], second.bytes[1]), (0x80 | 100, 100));
         assert_eq!(first.delays_s, [0.0]);
-        let phone = PhoneTime::new(&ClockModel::default(), 0.0, 1);
+        let phone = DeviceTime::new(&ClockModel::default(), 0.0, 1);
         assert_eq!(player.report_due_s(), 10.0);
         let report = player.report(&phone.at_host(10.2), 9);
         assert_eq!(report.bytes[16..], [0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0, 20]);
@@ -233,7 +234,7 @@ mod tests {
         assert_eq!(player.report_due_s(), f64::INFINITY);
         player.packet(&PACKET, 77, 1.0);
         assert_eq!(player.report_due_s(), 0.0);
-        let phone = PhoneTime::new(&ClockModel::default(), 0.0, 1);
+        let phone = DeviceTime::new(&ClockModel::default(), 0.0, 1);
         assert_eq!(player.report(&phone.at_host(1.0), 99).bytes[16..20], [0, 0, 0, 77]);
     }
 

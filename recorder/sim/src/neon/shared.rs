@@ -12,12 +12,12 @@ use crate::host::now_s;
 use crate::rng::derive_seed;
 use crate::serve::identity;
 use crate::serve::tcp::TcpPath;
+use crate::serve::time::{DeviceTime, Moment};
 use crate::serve::ways::Ways;
 
 use super::config::NeonConfig;
 use super::layout::Sensor;
 use super::player::Player;
-use super::time::{Moment, PhoneTime};
 use super::truth::SharedLogs;
 
 /// Changes that a status socket may lag behind. More than that and it is closed: whoever connects
@@ -96,7 +96,7 @@ pub(super) fn count(counter: &AtomicU64) -> u64 {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) config: NeonConfig,
-    pub(super) phone: PhoneTime,
+    pub(super) phone: DeviceTime,
     pub(super) addresses: Addresses,
     pub(super) doors: Vec<Door>,
     pub(super) logs: SharedLogs,
@@ -111,7 +111,7 @@ impl Shared {
     /// Nothing has happened yet.
     pub(super) fn new(
         config: NeonConfig,
-        phone: PhoneTime,
+        phone: DeviceTime,
         addresses: Addresses,
         doors: Vec<Door>,
         logs: SharedLogs,

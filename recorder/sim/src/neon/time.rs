@@ -1,75 +1,17 @@
-//! The phone's clock, and the RTP times of its streams. Pure but for where it begins.
+//! The RTP times of the phone's streams, and its clock in sender reports. Pure but for where it begins.
 
-use crate::clock::{ClockModel, SimClock, TickUnit};
+use crate::clock::TickUnit;
 use crate::rng::Draws;
+use crate::serve::time::{DeviceTime, Moment};
 use crate::udp::exchange::ntp_timestamp;
 
 use super::config::{NeonConfig, RtpClock};
 use super::layout::Sensor;
 use super::rtp::TICKS_PER_S;
 
-/// The phone's clock over host time.
-#[derive(Debug, Clone)]
-pub(super) struct PhoneTime {
-    clock: SimClock,
-    start_host_s: f64,
-}
-
-/// One instant, as each of the clocks has it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Moment {
-    /// Seconds that the phone's oscillator has counted since the start.
-    pub(super) oscillator_s: f64,
-    /// Host time.
-    pub(super) host_s: f64,
-    /// The phone's clock: nanoseconds since 1970.
-    pub(super) device_ns: i64,
-}
-
-impl PhoneTime {
-    /// The clock of `model`, whose offset is to this machine's monotonic clock, from `start_host_s` on.
-    pub(super) fn new(model: &ClockModel, start_host_s: f64, seed: u64) -> Self {
-        Self { clock: SimClock::new(model, start_host_s, seed), start_host_s }
-    }
-
-    /// Host time of the start.
-    pub(super) fn start_host_s(&self) -> f64 {
-        self.start_host_s
-    }
-
-    /// Seconds of host time since the start.
-    pub(super) fn elapsed_s(&self, host_s: f64) -> f64 {
-        host_s - self.start_host_s
-    }
-
-    /// The instant of a host time.
-    pub(super) fn at_host(&self, host_s: f64) -> Moment {
-        let oscillator_s = self.clock.oscillator_s(host_s);
-        Moment { oscillator_s, host_s, device_ns: self.device_ns(oscillator_s) }
-    }
-
-    /// The instant of a count of the oscillator.
-    pub(super) fn at_oscillator(&self, oscillator_s: f64) -> Moment {
-        let host_s = self.clock.host_at_oscillator_s(oscillator_s);
-        Moment { oscillator_s, host_s, device_ns: self.device_ns(oscillator_s) }
-    }
-
-    /// The phone's clock at a count of the oscillator, in nanoseconds since 1970.
-    pub(super) fn device_ns(&self, oscillator_s: f64) -> i64 {
-        self.clock.ticks_at_oscillator(oscillator_s, TickUnit::Nanoseconds.ticks_per_s())
-    }
-
-    /// The phone's clock at a host time in whole milliseconds, floored.
-    pub(super) fn device_ms(&self, host_s: f64) -> i64 {
-        self.clock.ticks(host_s, TickUnit::Milliseconds.ticks_per_s())
-    }
-}
-
-impl Moment {
-    /// The phone's clock as an NTP time stamp.
-    pub(super) fn ntp(&self) -> u64 {
-        ntp_timestamp(self.device_ns, TickUnit::Nanoseconds)
-    }
+/// A moment as an NTP time stamp of the phone's clock.
+pub(super) fn ntp(moment: &Moment) -> u64 {
+    ntp_timestamp(moment.device_ns, TickUnit::Nanoseconds)
 }
 
 /// The RTP time of one sensor.
@@ -84,7 +26,7 @@ pub(super) struct RtpTime {
 
 impl RtpTime {
     /// The RTP time of `sensor` as it was configured.
-    pub(super) fn new(config: &NeonConfig, sensor: Sensor, phone: &PhoneTime) -> Self {
+    pub(super) fn new(config: &NeonConfig, sensor: Sensor, phone: &DeviceTime) -> Self {
         let random = (Draws::new(config.seed, sensor.name()).unit() * f64::from(u32::MAX)) as u32;
         // So many ticks before 2^32.
         let before_wrap = |after_s: f64| ((after_s * f64::from(TICKS_PER_S)) as u32).wrapping_neg();
@@ -115,15 +57,15 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::clock::ClockStep;
+    use crate::clock::{ClockModel, ClockStep};
 
     fn config() -> NeonConfig {
         NeonConfig::new("phone", Ipv4Addr::LOCALHOST.into())
     }
 
-    fn phone(steps: Vec<ClockStep>) -> PhoneTime {
+    fn phone(steps: Vec<ClockStep>) -> DeviceTime {
         let model = ClockModel { offset_s: -1.7e9, steps, ..ClockModel::default() };
-        PhoneTime::new(&model, 1000.0, 1)
+        DeviceTime::new(&model, 1000.0, 1)
     }
 
     #[test]
@@ -132,7 +74,7 @@ mod tests {
         let moment = phone.at_host(1000.0029);
         assert!((moment.device_ns - 1_700_001_000_002_900_000).abs() < 200, "{moment:?}");
         assert_eq!(phone.device_ms(1000.0029), 1_700_001_000_002);
-        assert_eq!(moment.ntp() >> 32, 1_700_001_000 + 2_208_988_800);
+        assert_eq!(ntp(&moment) >> 32, 1_700_001_000 + 2_208_988_800);
         let back = phone.at_oscillator(moment.oscillator_s);
         assert!((back.host_s - moment.host_s).abs() < 1e-9);
     }

@@ -36,12 +36,12 @@ use crate::csv;
 use crate::describe;
 use crate::error::SimError;
 use crate::serve::Span;
+use crate::serve::time::Moment;
 use crate::truth::CsvFile;
 
 use super::config::NeonConfig;
 use super::feed::{self, Sample};
 use super::layout::Sensor;
-use super::time::Moment;
 
 /// The folder, before its files are opened.
 #[derive(Debug)]

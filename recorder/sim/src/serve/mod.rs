@@ -6,6 +6,7 @@ mod span;
 pub(crate) mod mdns;
 pub(crate) mod message;
 pub(crate) mod tcp;
+pub(crate) mod time;
 pub(crate) mod ways;
 
 use std::net::SocketAddr;
