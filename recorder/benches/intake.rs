@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,12 @@ use lockstep_plugin_api::sys;
 use lockstep_recorder::display::table::{Align, Table};
 use lockstep_recorder::host::HostTable;
 use lockstep_recorder::recording::events::Events;
+use lockstep_recorder::recording::files::{FileSettings, Files};
 use lockstep_recorder::recording::header::Identity;
 use lockstep_recorder::recording::intake::{Shared, SourceHeader, SourceIntake};
 use lockstep_recorder::recording::notice::Notices;
-use lockstep_recorder::recording::sync::Progress;
 use lockstep_recorder::recording::writer::Writer;
+use lockstep_xdf::Element;
 
 /// Rounds of each case; the median is shown.
 const ROUNDS: usize = 7;
@@ -44,7 +46,7 @@ const CASES: [Case; 7] = [
     Case { channels: 256, samples: 512 },
 ];
 
-/// A host table with one stream, whose writer writes into a file that is already deleted.
+/// A host table with one stream, and a writer.
 struct Bench {
     table: *const sys::Host,
     stream: u32,
@@ -54,7 +56,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(case: Case, file: File) -> Self {
+    fn new(case: Case, path: &Path, file: File) -> Self {
         let identity = Identity::default();
         let (notices, _) = Notices::channel();
         let (wake, woken) = bounded(1);
@@ -62,8 +64,9 @@ impl Bench {
         let source = SourceIntake::new(Arc::clone(&shared), "bench", true, 64 << 20, SourceHeader::default());
         source.open();
         let host = HostTable::new(source, 8, 5.0);
-        let writer =
-            Writer::start(file, "<info/>", shared, Arc::<Progress>::default(), woken).expect("a writer");
+        let settings = FileSettings { sync: Duration::from_secs(1), ..FileSettings::default() };
+        let files = Files::new(&file, path, settings).expect("files");
+        let writer = Writer::start(file, Element::new("info"), shared, files, woken).expect("a writer");
         let table = host.as_ptr();
         let info = sys::StreamInfo {
             struct_size: size_of::<sys::StreamInfo>() as u32,
@@ -118,7 +121,7 @@ impl Bench {
     fn end(self) {
         self.writer.finish();
         let report = self.writer.report(Duration::from_secs(60)).expect("closed");
-        assert!(report.error.is_none(), "{report:?}");
+        assert_eq!(report.problems, Vec::<String>::new());
     }
 }
 
@@ -129,7 +132,8 @@ fn chunks(case: Case) -> usize {
 
 /// From the first push to the closed file.
 fn through_the_recorder(case: Case) -> Duration {
-    let mut bench = Bench::new(case, tempfile::tempfile().expect("a file"));
+    let (file, path) = tempfile::NamedTempFile::new().expect("a file").into_parts();
+    let mut bench = Bench::new(case, &path, file);
     let begun = Instant::now();
     for i in 0..chunks(case) {
         while bench.push(i as f64 * 1e-3) == sys::AGAIN {
@@ -213,7 +217,8 @@ fn compare() {
 #[divan::bench(args = [0usize, 1, 4, 5])]
 fn push(bencher: divan::Bencher<'_, '_>, case: usize) {
     let case = CASES[case];
-    let mut bench = Bench::new(case, File::options().write(true).open("/dev/null").expect("there"));
+    let null = Path::new("/dev/null");
+    let mut bench = Bench::new(case, null, File::options().write(true).open(null).expect("there"));
     let mut at_s = 0.0;
     bencher
         .counter(divan::counter::ItemsCount::new(case.samples))

@@ -11,5 +11,6 @@ expect(len(back) == 1 and stream.stamps[back[0] + 1] == 1.0, f"stamps go back af
 counts = np.delete(stream.values[:, 0], back[0] + 1)
 expect(np.array_equal(counts, np.arange(len(counts))), "a sample is missing")
 losses = stream.losses()
-expected = {"dropped": 0, "rejected": 1, "lost": 0, "gaps_of_unknown_size": 0, "timestamps_back": 1}
+expected = {"dropped": 0, "rejected": 1, "lost": 0, "gaps_of_unknown_size": 0, "timestamps_back": 1,
+            "unwritten": 0}
 expect(losses == expected, f"{losses}")

@@ -261,21 +261,23 @@ fn a_device_is_a_file_that_exists_and_is_not_written_to() {
     recording.finished.expect_stderr(&["/dev/full already exists"]);
 }
 
-/// A recording of 130 kB a second into `file`, begun by `start`, ends when the file cannot grow: it
-/// tells so, and what came before is whole.
-fn ends_when_full(dir: &TestDir, reason: &str, start: impl FnOnce(&str) -> Recorder) {
+/// A recording of 130 kB a second into `file`, begun by `start`, meets a file that cannot grow: it
+/// tells so, goes on, and what came before is whole.
+fn goes_on_when_full(dir: &TestDir, reason: &str, start: impl FnOnce(&str) -> Recorder) {
     let simulator = Simulator::new(&dir.join("truth"), 1, "--rate-hz=1000 --channels=32 --exchange=none");
     let recorder = start(&format!("[experiment]\nname = \"full\"\n{}", simulator.sources()));
     recorder.wait_until_listening(1);
     let devices = simulator.start();
     recorder.wait_until_recording();
-    let mut recording = recorder.wait();
+    recorder.wait_for_notice(reason);
+    let mut recording = recorder.interrupt();
     devices.stop();
     let kept = dir.join("kept.xdf");
     std::fs::copy(&recording.file, &kept).expect("a copy");
     recording.file = kept;
-    recording.expect_code(3).expect_told("writing failed").expect_told(reason);
+    recording.expect_code(3).expect_told("until the end").expect_told(reason);
     let info = recording.info();
+    assert_closed_cleanly(&info);
     assert_eq!(info["damage"], json!([]), "it ends with a whole chunk: {info}");
     let samples = number(&stream(&info, "sim")["samples"]);
     assert!(samples > 0, "{info}");
@@ -284,9 +286,9 @@ fn ends_when_full(dir: &TestDir, reason: &str, start: impl FnOnce(&str) -> Recor
 }
 
 #[test]
-fn a_file_that_may_not_grow_ends_the_recording_with_what_it_has() {
+fn a_file_that_may_not_grow_keeps_what_it_has_and_gets_its_footers() {
     let dir = TestDir::new();
-    ends_when_full(&dir, "File too large", |config| {
+    goes_on_when_full(&dir, "File too large", |config| {
         let (config, file) = (dir.write("config.toml", config), dir.join("out.xdf"));
         let inner = lockstep(["record"]);
         // A limit of the shell's own: blocks of 512 or 1024 bytes.
@@ -300,7 +302,7 @@ fn a_file_that_may_not_grow_ends_the_recording_with_what_it_has() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_ends_the_recording_with_what_it_has() {
+fn a_full_disk_keeps_what_it_has_and_gets_its_footers() {
     let dir = TestDir::new();
     let disk = dir.join("disk");
     std::fs::create_dir(&disk).expect("a folder");
@@ -311,8 +313,8 @@ fn a_full_disk_ends_the_recording_with_what_it_has() {
         return;
     }
     let _mounted = Mounted(&disk);
-    ends_when_full(&dir, "No space left on device", |config| {
-        Recorder::start_into(&dir, config, &disk.join("out.xdf"), &[])
+    goes_on_when_full(&dir, "No space left on device", |config| {
+        Recorder::start_into(&dir, config, &disk.join("out.xdf"), &["--set=recording.min_free_mb=0"])
     });
 }
 

@@ -8,6 +8,7 @@
 //! | [`UdpReceiver`] kernel drops | `SO_RXQ_OVFL` | unknown | unknown |
 //! | [`UdpReceiver`] too long a datagram | `MSG_TRUNC` | `MSG_TRUNC` | `WSAEMSGSIZE` |
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
+//! | [`keep_room`] | `fallocate` | no | no |
 //! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
 //!
@@ -29,7 +30,7 @@ mod udp;
 
 pub use address::is_same_peer;
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s};
-pub use disk::free_bytes;
+pub use disk::{free_bytes, is_deleted, keep_room, sync_folder};
 pub use host::hostname;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
 pub use seconds::{seconds, ticks_as_seconds};

@@ -33,7 +33,7 @@ Exit codes:
   0  fine
   1  failed: there is no usable result
   2  wrong usage or configuration: nothing was begun
-  3  recorded, but data were lost; what and how much is shown and written into the file";
+  3  recorded, but data were lost or writing failed; what and how much is shown and written into the file";
 
 /// Below the help of `check`, where they mean something more precise.
 const CHECK_EXIT_CODES: &str = "\

@@ -149,10 +149,11 @@ fn start_failure(error: StartError, loaded: &Loaded, output: Option<&Path>) -> F
     let help = match &error {
         StartError::Exists { .. } => "choose another name",
         StartError::File { .. } => "check the folder, its permissions and the disk",
+        StartError::NoRoom { .. } => "free some space, record elsewhere, or lower min_free_mb in [recording]",
     };
     match (&error, output) {
         (StartError::Exists { .. }, Some(_)) => Failure::usage(error, help),
-        (StartError::File { .. }, None) => {
+        (StartError::File { .. } | StartError::NoRoom { .. }, None) => {
             let at = ConfigPath::root().key("recording").key("directory");
             loaded.error_at(&at, error.to_string(), help).into()
         }

@@ -168,6 +168,23 @@ pub struct Recording {
     /// are dropped and counted.
     #[schemars(range(min = 1, max = 4096))]
     pub queue_mb: u32,
+    /// Samples are on the disk, not only with the operating system, when they are so old, in seconds: what a power
+    /// cut can cost, on a disk that is quick enough.
+    #[schemars(range(min = 0.4, max = 60.0))]
+    pub sync_s: f64,
+    /// Folder to go on in, in a second file, when the first cannot be written any more (full, gone, broken): best on
+    /// another disk. When it is not set, or fails too, the newest `hold_mb` are kept in memory until there is room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_directory: Option<PathBuf>,
+    /// Memory for all samples while no file can be written, in MiB. When it is full, the oldest go, and are counted.
+    #[schemars(range(min = 1, max = 65536))]
+    pub hold_mb: u32,
+    /// Below so much free space, in MiB, a recording does not begin, and one that runs goes on in
+    /// `second_directory` or is closed while there is room for its end. 0: it runs until the disk is full.
+    #[schemars(range(min = 0, max = 1048576))]
+    pub min_free_mb: u32,
+    /// Write a checksum (CRC-32) of each second of the file into the event stream, for `lockstep check`.
+    pub checksum: bool,
 }
 
 impl Default for Recording {
@@ -179,6 +196,11 @@ impl Default for Recording {
             wait_s: 10.0,
             duration_s: None,
             queue_mb: 64,
+            sync_s: 1.0,
+            second_directory: None,
+            hold_mb: 256,
+            min_free_mb: 32,
+            checksum: false,
         }
     }
 }

@@ -23,6 +23,9 @@ pub fn render(verdict: &Verdict) -> String {
     let headline = match (verdict.outcome, verdict.begun) {
         (Outcome::Complete, _) if notes => "COMPLETE, WITH NOTES: everything that was sent is in the file",
         (Outcome::Complete, _) => "COMPLETE: everything that was sent is in the file",
+        (Outcome::Lossy, _) if verdict.streams.iter().all(|s| s.outcome == Outcome::Complete) => {
+            "RECORDED, AND NO SAMPLE IS KNOWN TO BE MISSING, BUT SOMETHING WENT WRONG"
+        }
         (Outcome::Lossy, _) => "RECORDED, BUT DATA ARE MISSING",
         (Outcome::Failed, false) => "FAILED: the recording never began",
         (Outcome::Failed, true) => "FAILED: nothing of what is required was recorded",
@@ -35,6 +38,9 @@ pub fn render(verdict: &Verdict) -> String {
         let size = format::bytes(verdict.bytes as f64);
         format!("  {path}   {size}   recorded for {lasted}, closed in {:.2} s", verdict.stop_s)
     });
+    for path in &verdict.continued_in {
+        lines.push(format!("  goes on in {}", path.display()));
+    }
     for file in &verdict.side_files {
         lines.push(format!("  {}   {}", file.path.display(), format::bytes(file.bytes as f64)));
     }

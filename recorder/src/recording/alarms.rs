@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::files::Trouble;
 use super::intake::SourceKind;
+use super::notice::samples;
 use super::state::State;
 use super::status::{RATE_WINDOW_S, SourceStatus, Status, StreamStatus, label};
 
@@ -75,10 +77,12 @@ pub struct Alarms {
 /// What else is wrong than the status shows.
 #[derive(Debug, Clone, Default)]
 pub struct FileTrouble {
-    /// Writing has failed.
-    pub write_failed: bool,
+    /// Writing fails at this moment.
+    pub write: Option<Trouble>,
     /// The disk did not keep something.
     pub sync_error: Option<String>,
+    /// The file was deleted, and cannot be written anew for this reason.
+    pub deleted: Option<String>,
 }
 
 /// What is wrong now.
@@ -143,9 +147,24 @@ fn find(status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Fi
     if let Some(error) = &trouble.sync_error {
         add("sync", Severity::Failure, format!("the disk did not keep what was written: {error}"));
     }
-    if trouble.write_failed {
-        let text = "writing to the file has failed; nothing more is recorded".to_owned();
-        add("write", Severity::Failure, text);
+    if let Some(Trouble { error, held_bytes, lost_samples }) = &trouble.write {
+        let held = *held_bytes as f64 / 1e6;
+        let lost = match lost_samples {
+            0 => "nothing is lost yet".to_owned(),
+            lost => format!("{} lost so far", samples(*lost)),
+        };
+        add(
+            "write",
+            Severity::Failure,
+            format!("writing fails: {error}; {held:.1} MB wait in memory, {lost}"),
+        );
+    }
+    if let Some(error) = &trouble.deleted {
+        add(
+            "deleted",
+            Severity::Failure,
+            format!("the file was deleted and cannot be written anew: {error}"),
+        );
     }
     if let Some(left_s) = status.file.time_left_s.filter(|left_s| *left_s < DISK_LEFT_S.0) {
         let severity = if left_s < DISK_LEFT_S.1 { Severity::Failure } else { Severity::Warning };

@@ -36,10 +36,28 @@ pub enum Decision {
     End(String),
 }
 
+/// What the files have to say to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileState {
+    /// The thread that writes has died.
+    pub writer_died: bool,
+    /// Writing fails at this moment, for this reason.
+    pub write_error: Option<String>,
+    /// So little space is free that it is time to close the file; in words.
+    pub floor_reached: Option<String>,
+}
+
 /// Decide.
-pub fn decide(phase: Phase, status: &Status, rules: &Rules, write_failed: bool) -> Decision {
-    if write_failed {
-        return Decision::End("writing to the file failed".to_owned());
+pub fn decide(phase: Phase, status: &Status, rules: &Rules, file: &FileState) -> Decision {
+    if file.writer_died {
+        return Decision::End("the writer has failed".to_owned());
+    }
+    if let (Phase::Starting, Some(error)) = (phase, &file.write_error) {
+        // Nothing is there yet that would have to be saved.
+        return Decision::End(format!("writing to the file failed: {error}"));
+    }
+    if let Some(text) = &file.floor_reached {
+        return Decision::End(text.clone());
     }
     let ended = |state: State| matches!(state, State::Finished | State::Failed);
     if phase == Phase::Starting {
@@ -125,8 +143,11 @@ mod tests {
     #[test]
     fn it_begins_when_nothing_is_missing_and_once_only() {
         let all = status(1.0, vec![source("eeg", State::Streaming)]);
-        assert_eq!(decide(Phase::Starting, &all, &RULES, false), Decision::Begin { without: vec![] });
-        assert_eq!(decide(Phase::Recording, &all, &RULES, false), Decision::GoOn);
+        assert_eq!(
+            decide(Phase::Starting, &all, &RULES, &FileState::default()),
+            Decision::Begin { without: vec![] }
+        );
+        assert_eq!(decide(Phase::Recording, &all, &RULES, &FileState::default()), Decision::GoOn);
     }
 
     #[test]
@@ -137,16 +158,20 @@ mod tests {
         let late = missing(11.0, State::Connecting);
         let failed = missing(0.2, State::Failed);
         for rules in [RULES, warn, wait] {
-            assert_eq!(decide(Phase::Starting, &early, &rules, false), Decision::GoOn);
+            assert_eq!(decide(Phase::Starting, &early, &rules, &FileState::default()), Decision::GoOn);
         }
         assert!(
-            end_of(decide(Phase::Starting, &late, &RULES, false))
+            end_of(decide(Phase::Starting, &late, &RULES, &FileState::default()))
                 .contains("no sample on disk after 10 s from eeg")
         );
-        assert!(end_of(decide(Phase::Starting, &late, &wait, false)).contains("required = false"));
+        assert!(
+            end_of(decide(Phase::Starting, &late, &wait, &FileState::default())).contains("required = false")
+        );
         let without = vec!["eeg".to_owned()];
-        assert_eq!(decide(Phase::Starting, &late, &warn, false), Decision::Begin { without });
-        assert!(end_of(decide(Phase::Starting, &failed, &RULES, false)).contains("cannot start"));
+        assert_eq!(decide(Phase::Starting, &late, &warn, &FileState::default()), Decision::Begin { without });
+        assert!(
+            end_of(decide(Phase::Starting, &failed, &RULES, &FileState::default())).contains("cannot start")
+        );
     }
 
     #[test]
@@ -154,26 +179,51 @@ mod tests {
         let mut late = missing(11.0, State::Connecting);
         late.sources[0].reason = "no stream of type='Gaze'".to_owned();
         late.sources[0].streams[0].on_disk = true;
-        let told = end_of(decide(Phase::Starting, &late, &RULES, false));
+        let told = end_of(decide(Phase::Starting, &late, &RULES, &FileState::default()));
         assert!(told.contains("not all there after 10 s: eeg (no stream of type='Gaze')"), "{told}");
         late.sources[0].streams[0].on_disk = false;
-        let told = end_of(decide(Phase::Starting, &late, &RULES, false));
+        let told = end_of(decide(Phase::Starting, &late, &RULES, &FileState::default()));
         assert!(told.contains("no sample on disk after 10 s from eeg (no stream of type='Gaze')"), "{told}");
     }
 
     #[test]
     fn it_ends_by_duration_by_the_end_of_input_and_by_a_failed_write() {
         let running = status(60.0, vec![source("eeg", State::Streaming)]);
-        assert!(end_of(decide(Phase::Recording, &running, &RULES, false)).contains("duration"));
+        assert!(
+            end_of(decide(Phase::Recording, &running, &RULES, &FileState::default())).contains("duration")
+        );
         let running = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Streaming)]);
-        assert_eq!(decide(Phase::Recording, &running, &RULES, false), Decision::GoOn, "one still runs");
+        assert_eq!(
+            decide(Phase::Recording, &running, &RULES, &FileState::default()),
+            Decision::GoOn,
+            "one still runs"
+        );
         let done = status(30.0, vec![source("eeg", State::Finished), source("imu", State::Failed)]);
-        assert!(end_of(decide(Phase::Recording, &done, &RULES, false)).contains("end of input"));
+        assert!(
+            end_of(decide(Phase::Recording, &done, &RULES, &FileState::default())).contains("end of input")
+        );
         let clock = master_clock(State::Streaming, "");
         let done = status(30.0, vec![source("eeg", State::Finished), clock]);
-        assert!(end_of(decide(Phase::Recording, &done, &RULES, false)).contains("end of input"));
+        assert!(
+            end_of(decide(Phase::Recording, &done, &RULES, &FileState::default())).contains("end of input")
+        );
         let failed = status(30.0, vec![source("eeg", State::Failed)]);
-        assert!(end_of(decide(Phase::Recording, &failed, &RULES, false)).contains("every source has failed"));
-        assert!(end_of(decide(Phase::Recording, &running, &RULES, true)).contains("writing"));
+        assert!(
+            end_of(decide(Phase::Recording, &failed, &RULES, &FileState::default()))
+                .contains("every source has failed")
+        );
+        let dead = FileState { writer_died: true, ..FileState::default() };
+        assert!(end_of(decide(Phase::Recording, &running, &RULES, &dead)).contains("writer"));
+    }
+
+    #[test]
+    fn a_write_error_ends_what_has_not_begun_and_only_the_floor_ends_what_has() {
+        let running = status(30.0, vec![source("eeg", State::Streaming)]);
+        let error = FileState { write_error: Some("full".to_owned()), ..FileState::default() };
+        assert_eq!(decide(Phase::Recording, &running, &RULES, &error), Decision::GoOn);
+        let early = missing(1.0, State::Connecting);
+        assert!(end_of(decide(Phase::Starting, &early, &RULES, &error)).contains("full"));
+        let floor = FileState { floor_reached: Some("only 3 MB".to_owned()), ..FileState::default() };
+        assert_eq!(end_of(decide(Phase::Recording, &running, &RULES, &floor)), "only 3 MB");
     }
 }

@@ -4,22 +4,22 @@
 mod end;
 mod start;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use lockstep_platform::monotonic_s;
 use serde_json::json;
 
 use super::alarms::{Alarms, Change, FileTrouble, Severity};
-use super::conduct::{Decision, Rules, decide};
+use super::conduct::{Decision, FileState, Rules, decide};
 use super::driven::Driven;
+use super::files::Files;
 use super::intake::{Shared, SourceIntake};
 use super::notice::Level;
+use super::space::{Floor, nominal_bytes_per_s, too_little};
 use super::status::{FileStatus, Meters, Phase, SourceStatus, Status, label, start_progress};
 use super::stops::Stops;
-use super::sync::{Progress, Syncer};
 use super::verdict::Verdict;
 use super::writer::Writer;
 
@@ -36,8 +36,16 @@ pub trait Watcher {
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 /// Between two questions for the free space.
 const DISK_PERIOD_S: f64 = 1.0;
+/// A recording without a planned end should have room for so long.
+const PLANNED_S: f64 = 3600.0;
 /// Sources are started, and their failures reported, within this time even when one hangs.
 const START_HANG_S: f64 = 10.0;
+
+/// Bytes that are free where `path` is; `None`: the system does not say.
+fn free_beside(path: &Path) -> Option<u64> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    lockstep_platform::free_bytes(folder.unwrap_or(Path::new("."))).ok()
+}
 
 struct Running {
     intake: Arc<SourceIntake>,
@@ -52,10 +60,9 @@ pub struct Session {
     shared: Arc<Shared>,
     sources: Vec<Running>,
     writer: Writer,
-    /// Ends with the session.
-    _syncer: Syncer,
-    progress: Arc<Progress>,
-    path: PathBuf,
+    files: Arc<Files>,
+    floor: Floor,
+    floor_reached: bool,
     begun_s: f64,
     rules: Rules,
     clock_interval_s: f64,
@@ -96,8 +103,9 @@ impl Session {
     fn look(&mut self, watcher: &mut impl Watcher) -> Option<String> {
         self.collect_starts();
         let mut status = self.status();
-        let write_failed = self.progress.failed.load(Relaxed);
-        let trouble = FileTrouble { write_failed, sync_error: self.progress.sync_error() };
+        let files = &self.files;
+        let trouble =
+            FileTrouble { write: files.trouble(), sync_error: files.sync_error(), deleted: files.deleted() };
         for change in self.alarms.update(&status, self.clock_interval_s, &trouble) {
             self.tell_alarm(&change);
         }
@@ -107,7 +115,12 @@ impl Session {
             self.shared.events.write("sync_error", "", "", json!({"text": error}));
         }
         status.alarms = self.alarms.list();
-        let decision = decide(self.phase, &status, &self.rules, write_failed);
+        let file = FileState {
+            writer_died: self.files.has_writer_died(),
+            write_error: trouble.write.map(|trouble| trouble.error),
+            floor_reached: self.floor_text(),
+        };
+        let decision = decide(self.phase, &status, &self.rules, &file);
         let (on_disk, required) = (status.on_disk, status.required);
         if self.phase == Phase::Starting && decision == Decision::GoOn && on_disk > self.on_disk_told {
             self.on_disk_told = on_disk;
@@ -115,11 +128,13 @@ impl Session {
             let text = format!("{on_disk} of {required} streams on disk; still missing: {missing}");
             self.shared.notices.send(Level::Info, "", text);
         }
+        let nominal = nominal_bytes_per_s(&status.sources);
         watcher.status(status);
         match decision {
             Decision::GoOn => None,
             Decision::Begin { without } => {
                 self.begin(on_disk, &without);
+                self.tell_room(nominal);
                 None
             }
             Decision::End(reason) => Some(reason),
@@ -128,7 +143,7 @@ impl Session {
 
     fn begin(&mut self, on_disk: usize, without: &[String]) {
         self.phase = Phase::Recording;
-        self.progress.eager.store(false, Relaxed);
+        self.files.begin();
         self.shared.events.write("recording", "", "", json!({"missing": without}));
         let (level, text) = match without {
             [] if on_disk == 0 => (Level::Info, "recording: no stream has to be waited for".to_owned()),
@@ -138,6 +153,28 @@ impl Session {
             }
         };
         self.shared.notices.send(level, "", text);
+    }
+
+    /// Why it is time to close the file: so little space is free, and there is no second place to go on in.
+    fn floor_text(&self) -> Option<String> {
+        let free = self.free_bytes.filter(|_| self.floor_reached && self.phase != Phase::Stopping)?;
+        let text = format!(
+            "only {:.1} MB are free beside {}, and min_free_mb keeps {:.1} MB for its end",
+            free as f64 / 1e6,
+            self.files.current_path().display(),
+            self.floor.bytes() as f64 / 1e6
+        );
+        (!self.files.move_on(&text)).then_some(text)
+    }
+
+    /// Say when the disk has not room enough for what is planned, by what is known before it has grown.
+    fn tell_room(&self, nominal_bytes_per_s: f64) {
+        let left_s = self.floor.time_left_s(self.free_bytes, Some(nominal_bytes_per_s));
+        let planned_s = self.rules.duration_s.unwrap_or(PLANNED_S);
+        if let Some(text) = too_little(left_s, planned_s, nominal_bytes_per_s) {
+            self.shared.events.write("little_room", "", "", json!({"text": text}));
+            self.shared.notices.send(Level::Warning, "", text);
+        }
     }
 
     /// Take the answers of `start` that have come.
@@ -192,18 +229,16 @@ impl Session {
         let sources: Vec<SourceStatus> =
             self.sources.iter().map(|s| self.meters.source(&s.intake, &s.plugin, at_s)).collect();
         let (on_disk, required, missing) = start_progress(&sources);
-        let bytes = self.progress.written_bytes.load(Relaxed);
+        let bytes = self.files.written_bytes();
         let growing = bytes.saturating_add(self.shared.side_files.written_bytes());
         let bytes_per_s = self.meters.file.update(at_s, at_s, growing);
+        let path = self.files.current_path();
         if at_s - self.disk_asked_s >= DISK_PERIOD_S {
             self.disk_asked_s = at_s;
-            let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
-            self.free_bytes = lockstep_platform::free_bytes(folder.unwrap_or(Path::new("."))).ok();
+            self.free_bytes = free_beside(&path);
+            self.floor_reached = self.floor.look(self.free_bytes);
         }
-        let time_left_s = match (self.free_bytes, bytes_per_s) {
-            (Some(free), Some(rate)) if rate > 0.0 => Some(free as f64 / rate),
-            _ => None,
-        };
+        let time_left_s = self.floor.time_left_s(self.free_bytes, bytes_per_s);
         Status {
             phase: self.phase,
             at_s,
@@ -212,12 +247,13 @@ impl Session {
             required,
             missing,
             file: FileStatus {
-                path: self.path.clone(),
+                path,
                 bytes,
-                bytes_on_disk: self.progress.synced_bytes.load(Relaxed),
+                bytes_on_disk: self.files.synced_bytes(),
                 bytes_per_s,
                 free_bytes: self.free_bytes,
                 time_left_s,
+                held_bytes: self.files.trouble().map_or(0, |trouble| trouble.held_bytes),
             },
             sources,
             alarms: self.alarms.list(),

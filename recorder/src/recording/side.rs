@@ -318,7 +318,8 @@ impl Body {
             }
             Job::Append(file, bytes) => {
                 if let Some((file, output)) = self.open.iter_mut().find(|(f, _)| Arc::ptr_eq(f, &file)) {
-                    output.write(&bytes);
+                    // What is not written is counted by what the file has of what it was given.
+                    drop(output.write(&bytes));
                     keep_error(file, output);
                 }
                 self.waiting_bytes.fetch_sub(bytes.len(), Relaxed);
@@ -329,7 +330,7 @@ impl Body {
     /// Hand what is gathered to the operating system, and make the disk keep it.
     fn hand_over(&mut self, sync: bool) {
         for (file, output) in &mut self.open {
-            output.flush();
+            drop(output.flush());
             keep_error(file, output);
             let bytes = output.bytes();
             if sync && bytes != file.progress.synced_bytes.load(Relaxed) {
@@ -341,7 +342,7 @@ impl Body {
 
 fn keep_error(file: &SideFile, output: &Output) {
     if let Some(error) = output.error() {
-        file.error.get_or_init(|| error.to_owned());
+        file.error.get_or_init(|| error.to_string());
     }
 }
 

@@ -70,6 +70,8 @@ pub struct FileStatus {
     pub free_bytes: Option<u64>,
     /// How long the free space lasts at this growth; `None`: not known.
     pub time_left_s: Option<f64>,
+    /// Bytes that wait in memory because no file can be written.
+    pub held_bytes: u64,
 }
 
 /// How a source is doing.

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 
-/// Between two syncs, once the recording has started.
-const PERIOD: Duration = Duration::from_secs(1);
-/// Between two syncs before that: the start waits for the first samples to be on the disk.
+/// Between two syncs before the recording has begun: the start waits for the first samples to be on the disk.
 const EAGER_PERIOD: Duration = Duration::from_millis(100);
+/// So much of the age that samples may have before they are on the disk is left to the writer and to the sync
+/// itself.
+const MARGIN: Duration = Duration::from_millis(300);
 
 /// How far the file has come. All are totals.
 #[derive(Debug, Default)]
@@ -24,7 +26,7 @@ pub struct Progress {
     pub synced_bytes: AtomicU64,
     /// Sync often: somebody waits for it.
     pub eager: AtomicBool,
-    /// Writing has failed; what comes is lost.
+    /// Writing has failed.
     pub failed: AtomicBool,
     sync_error: Mutex<Option<String>>,
 }
@@ -55,15 +57,20 @@ pub struct Syncer {
 }
 
 impl Syncer {
-    /// Sync `file` from now on.
+    /// Sync the file at `path` from now on, so often that what is in it is on the disk when it is as old as
+    /// `max_age`, if the disk is quick.
     ///
     /// # Errors
     /// When no thread can be had.
-    pub fn start(file: File, progress: Arc<Progress>) -> io::Result<Self> {
+    pub fn start(file: File, path: &Path, progress: Arc<Progress>, max_age: Duration) -> io::Result<Self> {
         let (stop, stopped) = bounded::<()>(1);
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let lasting = max_age.saturating_sub(MARGIN).max(EAGER_PERIOD);
         std::thread::Builder::new().name("lockstep-sync".to_owned()).spawn(move || {
+            // Some file systems cannot sync a folder: then its name is kept when they see fit.
+            drop(lockstep_platform::sync_folder(&folder));
             loop {
-                let period = if progress.eager.load(Relaxed) { EAGER_PERIOD } else { PERIOD };
+                let period = if progress.eager.load(Relaxed) { EAGER_PERIOD } else { lasting };
                 if !matches!(stopped.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
                     return;
                 }

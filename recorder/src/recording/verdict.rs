@@ -67,6 +67,8 @@ pub struct Verdict {
     pub problems: Vec<String>,
     /// Where it is.
     pub path: PathBuf,
+    /// Further files, in which it goes on.
+    pub continued_in: Vec<PathBuf>,
     /// Size of the file; 0: it held no sample and was removed.
     pub bytes: u64,
     /// Seconds from the start of the sources to the request to stop.

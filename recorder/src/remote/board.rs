@@ -164,6 +164,7 @@ mod tests {
             ended_by: "remote control".to_owned(),
             problems: vec![],
             path: "a.xdf".into(),
+            continued_in: vec![],
             bytes,
             duration_s: 10.0,
             stop_s: 0.1,

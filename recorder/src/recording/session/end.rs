@@ -59,10 +59,8 @@ impl Session {
         let report = self.close_file(stops).await;
         let mut side_files = self.shared.side_files.reports();
         problems.extend(side_files.iter().filter_map(SideFileReport::problem));
-        if let Some(error) = &report.error {
-            problems.push(format!("writing failed: {error}"));
-        }
-        if let Some(error) = self.progress.sync_error() {
+        problems.extend(report.problems);
+        if let Some(error) = self.files.sync_error() {
             problems.push(format!("the disk did not keep what was written: {error}"));
         }
         for clock in status.sources.iter().flat_map(|s| &s.clocks).filter(|c| c.exchanges_lost > 0) {
@@ -80,14 +78,18 @@ impl Session {
         let outcome = judge(begun, &streams, &status.sources, &problems);
         let empty = streams.iter().all(|s| s.samples_in_file == 0);
         // Without a sample it is worth nothing, and would stand in the way of another try.
-        let removed = outcome == Outcome::Failed && empty && std::fs::remove_file(&self.path).is_ok();
+        let parts = self.files.parts();
+        let removed = outcome == Outcome::Failed
+            && empty
+            && parts.iter().all(|p| std::fs::remove_file(&p.path).is_ok());
         side_files.retain(|file| !file.is_unused());
         Verdict {
             outcome,
             begun,
             ended_by: reason,
             problems,
-            path: self.path,
+            path: parts.first().map(|p| p.path.clone()).unwrap_or_default(),
+            continued_in: parts.iter().skip(1).map(|p| p.path.clone()).collect(),
             bytes: if removed { 0 } else { report.bytes },
             duration_s,
             stop_s: asked.elapsed().as_secs_f64(),
@@ -178,9 +180,9 @@ impl Session {
                     if let Some(report) = report.take() {
                         return report;
                     }
-                    let bytes = self.progress.written_bytes.load(Relaxed);
-                    let error = format!("gave up waiting for the disk ({reason}); the file may lack its end and its footers");
-                    return WriterReport { bytes, error: Some(error), samples: None };
+                    let bytes = self.files.written_bytes();
+                    let problem = format!("gave up waiting for the disk ({reason}); the file may lack its end and its footers");
+                    return WriterReport { bytes, problems: vec![problem], samples: None };
                 }
             }
         }

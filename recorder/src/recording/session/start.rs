@@ -2,22 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use lockstep_platform::monotonic_s;
 use lockstep_xdf::Element;
 use serde_json::json;
 
-use super::{Running, Session};
-use crate::config::Config;
+use super::{Running, Session, free_beside};
+use crate::config::{Config, Recording};
 use crate::ntp;
 use crate::recording::alarms::Alarms;
 use crate::recording::conduct::Rules;
 use crate::recording::driven::Driven;
+use crate::recording::files::{self, FileSettings, Files};
 use crate::recording::intake::SourceIntake;
 use crate::recording::prepare::Prepared;
+use crate::recording::space::Floor;
 use crate::recording::status::{Meters, Phase};
-use crate::recording::sync::{Progress, Syncer};
 use crate::recording::writer::Writer;
 
 /// Why a recording cannot begin.
@@ -37,28 +38,45 @@ pub enum StartError {
         /// Which.
         path: PathBuf,
     },
+    /// There is no room for it.
+    #[error(
+        "{path}: only {free:.1} MB are free there, and min_free_mb asks for {floor:.1} MB",
+        path = path.display(), free = *free_bytes as f64 / 1e6, floor = *floor_bytes as f64 / 1e6
+    )]
+    NoRoom {
+        /// Which file.
+        path: PathBuf,
+        /// What is free beside it.
+        free_bytes: u64,
+        /// What should be.
+        floor_bytes: u64,
+    },
+}
+
+fn settings(recording: &Recording) -> FileSettings {
+    FileSettings {
+        second_directory: recording.second_directory.clone(),
+        sync: Duration::from_secs_f64(recording.sync_s),
+        hold_bytes: (recording.hold_mb as usize) << 20,
+        checksum: recording.checksum,
+    }
 }
 
 /// Create the file, which must not exist, and its folders.
 fn create(path: &Path) -> Result<std::fs::File, StartError> {
-    let failed = |path: &Path, source| StartError::File { path: path.to_owned(), source };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(|e| failed(parent, e))?;
-    }
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => StartError::Exists { path: path.to_owned() },
-        _ => failed(path, e),
+    files::create(path).map_err(|(at, source)| match source.kind() {
+        std::io::ErrorKind::AlreadyExists if at == path => StartError::Exists { path: at },
+        _ => StartError::File { path: at, source },
     })
 }
 
-fn file_header() -> String {
+fn file_header() -> Element {
     let text = |name: &str, text: String| Element::new(name).with_text(text);
     let now = jiff::Zoned::now();
     Element::new("info")
         .with_child(text("version", "1.0".to_owned()))
         .with_child(text("datetime", now.strftime("%Y-%m-%dT%H:%M:%S%z").to_string()))
         .with_child(text("recorder", format!("Lockstep {}", env!("CARGO_PKG_VERSION"))))
-        .to_xml()
 }
 
 impl Session {
@@ -69,15 +87,19 @@ impl Session {
     pub fn start(prepared: Prepared, config: &Config, path: &Path) -> Result<Self, StartError> {
         let Prepared { shared, sources, master_clock, wake, .. } = prepared;
         let failed = |source| StartError::File { path: path.to_owned(), source };
+        let settings = settings(&config.recording);
+        let floor = Floor::new(u64::from(config.recording.min_free_mb) << 20);
         let file = create(path)?;
-        let progress = Arc::new(Progress::default());
-        progress.eager.store(true, Relaxed);
-        let started = file.try_clone().and_then(|for_sync| {
-            let (shared, for_writer) = (Arc::clone(&shared), Arc::clone(&progress));
-            let writer = Writer::start(file, &file_header(), shared, for_writer, wake)?;
-            Ok((writer, Syncer::start(for_sync, Arc::clone(&progress))?))
+        let free_bytes = free_beside(path);
+        if let Some(free_bytes) = free_bytes.filter(|free| *free < floor.bytes()) {
+            drop(std::fs::remove_file(path));
+            return Err(StartError::NoRoom { path: path.to_owned(), free_bytes, floor_bytes: floor.bytes() });
+        }
+        let started = Files::new(&file, path, settings).and_then(|files| {
+            let writer = Writer::start(file, file_header(), Arc::clone(&shared), Arc::clone(&files), wake)?;
+            Ok((writer, files))
         });
-        let (writer, syncer) = match started {
+        let (writer, files) = match started {
             Ok(both) => both,
             Err(e) => {
                 // It was made just now and holds nothing: it must not stand in the way of another try.
@@ -122,9 +144,9 @@ impl Session {
             sources: running,
             shared,
             writer,
-            _syncer: syncer,
-            progress,
-            path: path.to_owned(),
+            files,
+            floor,
+            floor_reached: false,
             begun_s,
             rules: Rules::from(&config.recording),
             clock_interval_s: config.clock.interval_s,
@@ -133,7 +155,7 @@ impl Session {
             phase: Phase::Starting,
             sync_error_told: false,
             on_disk_told: 0,
-            free_bytes: None,
+            free_bytes,
             disk_asked_s: f64::NEG_INFINITY,
         })
     }

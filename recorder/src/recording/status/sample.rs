@@ -86,6 +86,7 @@ pub(crate) fn status(at_s: f64, sources: Vec<SourceStatus>) -> Status {
         bytes_per_s: None,
         free_bytes: None,
         time_left_s: None,
+        held_bytes: 0,
     };
     Status {
         phase: Phase::Recording,
