@@ -9,6 +9,7 @@
 //! | [`UdpReceiver`] too long a datagram | `MSG_TRUNC` | `MSG_TRUNC` | `WSAEMSGSIZE` |
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
 //! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
+//! | [`of_anyone`], [`is_root`] | mode, effective user | mode, effective user | not asked |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
 //!
 //! Each [`monotonic_ns`] is what C++'s `steady_clock` reads on that system, and
@@ -17,6 +18,7 @@
 //! Linux is complete and tested. The others are written to the documentation of
 //! their systems and have not been run.
 
+mod access;
 mod address;
 mod clock;
 mod disk;
@@ -27,7 +29,8 @@ mod signal;
 mod stop;
 mod udp;
 
-pub use address::is_same_peer;
+pub use access::{OfAnyone, is_root, of_anyone};
+pub use address::{is_loopback, is_same_peer, local_for};
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s};
 pub use disk::free_bytes;
 pub use host::hostname;

@@ -45,9 +45,10 @@ Exit codes:
 
 const ENVIRONMENT: &str = "\
 Environment:
-  LOCKSTEP_PLUGIN_PATH  folders with plugins, separated as in PATH
-  RUST_LOG              log for developers on standard error, e.g. RUST_LOG=debug
-  NO_COLOR              no colours";
+  LOCKSTEP_PLUGIN_PATH   folders with plugins, separated as in PATH
+  LOCKSTEP_REMOTE_TOKEN  token that clients of remote control say first
+  RUST_LOG               log for developers on standard error, e.g. RUST_LOG=debug
+  NO_COLOR               no colours";
 
 /// Records every device in the room into one file, and knows when each sample happened.
 #[derive(Debug, Parser)]

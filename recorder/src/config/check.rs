@@ -8,7 +8,7 @@ use super::{
     error::{Diagnostic, Label},
     filename,
     path::{ConfigPath, Segment},
-    schema::{Config, Experiment, Source},
+    schema::{Config, Experiment, Remote, Source},
     schema_view::SchemaView,
     tree::{At, Document, Problem},
     words,
@@ -79,6 +79,7 @@ pub(super) fn meaning(config: &Config, document: &Document) -> Vec<Diagnostic> {
     directory(config, &mut problems);
     master_clock(config, &mut problems);
     remote(config, &mut problems);
+    token(&config.remote, &mut problems);
     for (index, source) in config.source.iter().enumerate() {
         let path = ConfigPath::root().key("source").index(index);
         one_source(source, &path, document, &mut problems);
@@ -196,6 +197,29 @@ fn remote(config: &Config, problems: &mut Vec<Problem>) {
                 "\"127.0.0.1\" takes commands from this machine only, \"0.0.0.0\" from the whole network"
                     .to_owned(),
             ),
+        });
+    }
+}
+
+fn token(remote: &Remote, problems: &mut Vec<Problem>) {
+    let at = |key: &str| ConfigPath::root().key("remote").key(key);
+    let Some(token) = &remote.token else { return };
+    if let Some(fault) = token.fault() {
+        problems.push(Problem {
+            path: at("token"),
+            at: At::Value,
+            message: format!("`token` in [remote] {fault}"),
+            label: "cannot serve as a token".to_owned(),
+            help: Some("make one of chance, as `openssl rand -hex 16` does".to_owned()),
+        });
+    }
+    if remote.token_file.is_some() {
+        problems.push(Problem {
+            path: at("token_file"),
+            at: At::Key,
+            message: "`token` and `token_file` both stand in [remote]".to_owned(),
+            label: "a second token".to_owned(),
+            help: Some("keep one of the two".to_owned()),
         });
     }
 }

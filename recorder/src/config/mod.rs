@@ -16,6 +16,7 @@ mod overrides;
 mod path;
 mod schema;
 mod schema_view;
+mod secret;
 mod syntax;
 mod tree;
 mod whole;
@@ -32,3 +33,4 @@ pub use path::{ConfigPath, Segment};
 pub use schema::{
     AutoRun, Clock, Config, Experiment, Recording, Remote, Run, Scalar, Source, Synchronization, WhenMissing,
 };
+pub use secret::{MASK, SECRET_MAX_BYTES, SECRET_MIN_BYTES, Secret};

@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
+
 /// One experiment: who and what, where to write, how to measure clocks, and the sources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -239,13 +241,20 @@ pub struct Remote {
     /// TCP port on which commands come; 0: any free one, which is told at the start.
     pub port: u16,
     /// Address of this machine on which commands come: "127.0.0.1" for programs of this machine only,
-    /// "0.0.0.0" for the whole network. Nobody is asked for a password.
+    /// "0.0.0.0" for the whole network. With another than a loopback address clients have to say a token first.
     pub bind: String,
+    /// Token that every client says first, as `token SECRET`: 16 to 256 characters without blanks, made by chance. A
+    /// recording shows *** in its place. The variable LOCKSTEP_REMOTE_TOKEN goes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// File with the token in its first line, in place of `token`; it should be readable for its owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Remote {
     fn default() -> Self {
-        Self { enabled: false, port: 22345, bind: "127.0.0.1".to_owned() }
+        Self { enabled: false, port: 22345, bind: "127.0.0.1".to_owned(), token: None, token_file: None }
     }
 }
 

@@ -26,6 +26,12 @@ impl std::fmt::Display for Origin {
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// It cannot be the name of a plugin.
+    #[error("{name:?} is no name of a plugin: that is of small letters, digits, - and _")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// There is none of this name.
     #[error("there is no plugin {name:?}")]
     NotFound {

@@ -63,7 +63,7 @@ pub fn prepare(loaded: &Loaded, search: &PluginSearch) -> Result<Prepared, Confi
     };
     let (notices, notices_out) = Notices::channel();
     let (wake, wake_out) = crossbeam_channel::bounded(1);
-    let events = Events::new(&identity, &loaded.text);
+    let events = Events::new(&identity, &loaded.text_to_show());
     let shared = Shared::new(events, notices, identity, wake);
     let mut sources = Vec::new();
     let mut error: Option<ConfigError> = None;

@@ -2,11 +2,11 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_platform::{UdpOptions, UdpReceiver, is_same_peer, monotonic_ns, seconds};
+use lockstep_platform::{UdpOptions, UdpReceiver, is_same_peer, local_for, monotonic_ns, seconds};
 use lockstep_plugin_api::{Clock, Error, Exchange, Host, LogLevel, Stop};
 
 use super::ledger::{Fate, Ledger};
@@ -65,12 +65,8 @@ impl Client {
         line: Arc<Mutex<Timeline>>,
         counters: Arc<Mutex<ExchangeCounters>>,
     ) -> io::Result<Self> {
-        let any: IpAddr = match plan.address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
         Ok(Self {
-            receiver: UdpReceiver::open(&UdpOptions::bind(SocketAddr::new(any, 0)))?,
+            receiver: UdpReceiver::open(&UdpOptions::bind(local_for(plan.address)))?,
             plan,
             stamp,
             line,
