@@ -138,12 +138,19 @@ impl Client {
         Ok(t0_ns)
     }
 
+    /// A question that is not sent: its id.
+    pub(super) fn expect_for_fuzzing(&mut self) -> u64 {
+        self.number = self.number.wrapping_add(1);
+        self.ledger.ask(self.number.into());
+        self.number.into()
+    }
+
     /// What a packet is: the device's times if it is the awaited answer and fit to be used, and
     /// the reason if its clock started a new time line; `None` if it is to be passed over.
     ///
     /// # Errors
     /// It is the awaited answer, and not to be used.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         packet: &[u8],
         from: SocketAddr,
