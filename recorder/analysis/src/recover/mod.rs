@@ -12,8 +12,6 @@ mod offsets;
 mod side;
 mod skipped;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::collections::HashSet;
@@ -28,7 +26,7 @@ use stream::Samples;
 pub use footer::Footer;
 pub use header::Origin;
 pub use skipped::Skipped;
-pub use write::{RecoverError, crc32_of, default_name, write};
+pub use write::{RecoverError, crc32_of, default_name, write, write_into};
 
 /// Clock offsets that are listed one by one, of all streams together; of more, only the number.
 const LISTED_OFFSETS: usize = 10_000;
@@ -182,7 +180,9 @@ pub fn plan(recording: &Recording, progress: &mut dyn FnMut(Progress)) -> Result
             .filter(|skipped| skipped.is_lost && skipped.stream_id == Some(stream.id))
             .filter_map(|skipped| skipped.samples_lost)
             .sum();
-        let samples_lost = samples_before.map_or(known, |before| before.saturating_sub(samples.count));
+        // A footer that counts fewer than there are says nothing.
+        let by_footer = samples_before.and_then(|before| before.checked_sub(samples.count));
+        let samples_lost = by_footer.unwrap_or(known);
         let (footer, footer_xml) = footer::footer(stream, &samples, &kept, samples_lost);
         let id = ids.give(stream.id);
         recovery.streams.push(RecoveredStream {

@@ -15,6 +15,8 @@ use crate::{FileSource, Recording};
 
 /// Bytes copied at once.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes gathered before the system gets them.
+const BUFFER_BYTES: usize = 1 << 18;
 /// Between two marks at which readers of damaged files find their way back.
 const BOUNDARY_BYTES: u64 = 16 << 20;
 /// Between two reports of progress.
@@ -113,19 +115,7 @@ pub fn write(
     #[cfg(unix)]
     name.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut partial = name.tempfile_in(folder).map_err(failed)?;
-    let out = io::BufWriter::with_capacity(BLOCK_BYTES, partial.as_file_mut());
-    let mut writer = Writer {
-        recording,
-        recovery,
-        output,
-        out,
-        buffer: Vec::new(),
-        block: Vec::new(),
-        since_boundary: 0,
-        written: 0,
-    };
-    writer.write_all(&header::file_header(recording, recovery, origin), progress)?;
-    drop(writer);
+    write_into(recording, recovery, origin, partial.as_file_mut(), output, progress)?;
     partial.as_file().sync_all().map_err(failed)?;
     verify(partial.as_file().try_clone().map_err(failed)?, recovery, output)?;
     partial.persist_noclobber(output).map_err(|error| match error.error.kind() {
@@ -136,6 +126,24 @@ pub fn write(
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(())
+}
+
+/// Write what is recovered to `out`; `output` is what it is called when something fails.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn write_into(
+    recording: &Recording,
+    recovery: &Recovery,
+    origin: &Origin,
+    out: impl Write,
+    output: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), RecoverError> {
+    let out = io::BufWriter::with_capacity(BUFFER_BYTES, out);
+    let (buffer, block) = (Vec::new(), Vec::new());
+    let mut writer = Writer { recording, recovery, output, out, buffer, block, since_boundary: 0 };
+    writer.write_all(&header::file_header(recording, recovery, origin), progress)
 }
 
 /// Reads the new file as anybody would.
@@ -166,18 +174,17 @@ enum Item {
     Boundary(usize),
 }
 
-struct Writer<'a> {
+struct Writer<'a, W: Write> {
     recording: &'a Recording,
     recovery: &'a Recovery,
     output: &'a Path,
-    out: io::BufWriter<&'a mut File>,
+    out: io::BufWriter<W>,
     buffer: Vec<u8>,
     block: Vec<u8>,
     since_boundary: u64,
-    written: u64,
 }
 
-impl Writer<'_> {
+impl<W: Write> Writer<'_, W> {
     fn write_all(
         &mut self,
         file_header: &str,
@@ -308,7 +315,6 @@ impl Writer<'_> {
                     done.map_err(|source| self.failed(source))?;
                     from += size as u64;
                     self.since_boundary += size as u64;
-                    self.written += size as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(error)),

@@ -182,6 +182,9 @@ impl Run<'_> {
                 }
                 continue;
             }
+            if run.samples > 0 {
+                return Ok(run);
+            }
             if !stamped {
                 // Time goes on for samples that are lost.
                 self.pass(lost);

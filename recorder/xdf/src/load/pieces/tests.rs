@@ -68,6 +68,17 @@ fn a_damaged_sample_parts_a_chunk_and_time_goes_on() {
 }
 
 #[test]
+fn a_damaged_sample_right_behind_the_stamp_parts_a_chunk_too() {
+    let mut bytes = file(&[std::iter::once(Some(1.0)).chain([None; 5]).collect()]);
+    let second = bytes.len() - 5 * 3;
+    bytes[second] = 1;
+    let (runs, damage) = runs(&bytes);
+    assert_eq!(runs.iter().map(|run| run.samples).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(damage[0].offset, second as u64);
+    assert_eq!(runs[1].first_s, 1.0 + 0.1 + 0.1);
+}
+
+#[test]
 fn texts_lie_in_runs_too() {
     let mut out = Vec::new();
     encode::file_header(&mut out, "<info/>");
