@@ -14,6 +14,7 @@ mod merge;
 mod neon;
 mod plugins;
 mod record;
+mod recover;
 mod remote;
 pub mod simulate;
 mod streams;
@@ -42,6 +43,14 @@ Exit codes:
   1  a file cannot be read
   2  wrong usage: there is no such file
   3  data are lost, damaged or doubtful: see the findings";
+
+/// Below the help of `recover`.
+const RECOVER_EXIT_CODES: &str = "\
+Exit codes:
+  0  recovered, and nothing was lost
+  1  a file cannot be read or written
+  2  wrong usage: there is no such file, or the new one exists
+  3  recovered, but samples or bytes were lost: they are listed";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -88,6 +97,9 @@ enum Command {
     /// Check whether recordings are whole: structure, counts, stamps, clocks, losses
     #[command(after_help = CHECK_EXIT_CODES)]
     Check(check::CheckArgs),
+    /// Write a whole file from a torn or damaged one, of any recorder
+    #[command(after_help = RECOVER_EXIT_CODES)]
+    Recover(recover::RecoverArgs),
     /// Show the clocks of a recording: exchanges, drift, residuals, errors, steps; and draw them
     #[command(after_help = EXIT_CODES)]
     Clock(clock::ClockArgs),
@@ -129,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Lag(args) => lag::run(&args),
