@@ -10,6 +10,7 @@
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
 //! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
+//! | [`child`] | processes of their own for plugins | the same, without a limit of memory and without dying with the parent | none |
 //!
 //! Each [`monotonic_ns`] is what C++'s `steady_clock` reads on that system, and
 //! so LSL's `local_clock()`.
@@ -18,6 +19,8 @@
 //! their systems and have not been run.
 
 mod address;
+#[cfg(unix)]
+pub mod child;
 mod clock;
 mod disk;
 mod host;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use lockstep_platform::{LIBRARY_PREFIX, LIBRARY_SUFFIX};
 
-use super::library::{LoadError, Plugin};
+use super::library::{LoadError, Origin, Plugin};
 
 /// Directories that are searched after `--plugin-dir`, separated as in `PATH`.
 pub const PLUGIN_PATH_VARIABLE: &str = "LOCKSTEP_PLUGIN_PATH";
@@ -25,6 +25,20 @@ fn built_in() -> &'static [Plugin] {
         ];
         tables.into_iter().filter_map(|table| Plugin::built_in(table).ok()).collect()
     })
+}
+
+/// Load the plugin `name` from where it was found.
+///
+/// # Errors
+/// It cannot be used.
+pub fn load_from(origin: &Origin, name: &str) -> Result<Plugin, LoadError> {
+    match origin {
+        Origin::File(path) => Plugin::load(path, name),
+        Origin::BuiltIn => {
+            let found = built_in().iter().find(|p| p.id == name).cloned();
+            found.ok_or_else(|| LoadError::InChild(format!("the plugin {name:?} is not built in")))
+        }
+    }
 }
 
 /// File name of the library of a plugin.
@@ -61,31 +75,37 @@ impl PluginSearch {
         &self.directories
     }
 
+    /// Find a plugin by its name, and load nothing.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn locate(&self, name: &str) -> Result<Origin, LoadError> {
+        let file_name = file_name(name);
+        for directory in &self.directories {
+            let path = directory.join(&file_name);
+            if path.is_file() {
+                // An absolute path: the system's loader must not search on its own.
+                return Ok(Origin::File(path.canonicalize().unwrap_or(path)));
+            }
+        }
+        if built_in().iter().any(|p| p.id == name) {
+            return Ok(Origin::BuiltIn);
+        }
+        Err(LoadError::NotFound {
+            name: name.to_owned(),
+            file_name,
+            searched: self.directories.clone(),
+            found: self.names(),
+        })
+    }
+
     /// Find and load a plugin by its name.
     ///
     /// # Errors
     /// When there is none, or the one found cannot be used: an unusable library
     /// is never passed over silently for another one further down.
     pub fn load(&self, name: &str) -> Result<Plugin, LoadError> {
-        let file_name = file_name(name);
-        for directory in &self.directories {
-            let path = directory.join(&file_name);
-            if path.is_file() {
-                // An absolute path: the system's loader must not search on its own.
-                let path = path.canonicalize().unwrap_or(path);
-                return Plugin::load(&path, name);
-            }
-        }
-        if let Some(plugin) = built_in().iter().find(|p| p.id == name) {
-            return Ok(plugin.clone());
-        }
-        let found = self.names();
-        Err(LoadError::NotFound {
-            name: name.to_owned(),
-            file_name,
-            searched: self.directories.clone(),
-            found,
-        })
+        load_from(&self.locate(name)?, name)
     }
 
     /// Names of all plugins there are, sorted.
