@@ -272,7 +272,7 @@ pub struct Source {
     /// Memory that a process of its own may use, in MiB: one that uses more is ended and started again. When it is
     /// not set: 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 16, max = 1_048_576))]
+    #[schemars(range(min = 32, max = 1_048_576))]
     pub memory_mb: Option<u32>,
     /// Options of the plugin; `lockstep plugins NAME` explains them.
     #[serde(default)]

@@ -421,5 +421,5 @@ fn isolation_is_one_of_two_words_and_memory_is_for_one_of_them() {
         ],
     );
     let report = report_with("required = false", "isolation = \"process\"\nmemory_mb = 1");
-    assert_shows(&report, &["must be an integer from 16 to 1048576, found the number 1"]);
+    assert_shows(&report, &["must be an integer from 32 to 1048576, found the number 1"]);
 }

@@ -28,7 +28,7 @@ use outgoing::{Outgoing, Sent};
 /// Samples wait so long for room in the pipe; then they are dropped and counted.
 const SAMPLES_WAIT: Duration = Duration::from_millis(50);
 /// What is answered, and what would change what is known of losses, waits longer.
-const CALL_WAIT: Duration = Duration::from_secs(1);
+const CALL_WAIT: Duration = Duration::from_millis(200);
 /// An answer comes within this, for the other end waits for nothing.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Samples go in frames of about this size.
@@ -233,7 +233,9 @@ fn no_answer() -> Refusal {
 
 /// The bytes of numbers that lie one after the other.
 fn bytes_of(numbers: &[f64]) -> Vec<u8> {
-    numbers.iter().flat_map(|n| n.to_ne_bytes()).collect()
+    let mut bytes = Vec::with_capacity(size_of_val(numbers));
+    numbers.iter().for_each(|n| bytes.extend_from_slice(&n.to_ne_bytes()));
+    bytes
 }
 
 impl Sink for Link {

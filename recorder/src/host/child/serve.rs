@@ -1,7 +1,7 @@
 //! A child's life: it loads one plugin, drives one instance of it, and says everything to its parent.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub fn serve(options: &ServeOptions) -> std::io::Result<()> {
         while beating.beat() {
             std::thread::sleep(BEAT_PERIOD);
         }
+        // Where its lines are still read, this says what its exit code does not.
+        drop(writeln!(std::io::stderr(), "the pipe to the recorder is closed"));
         exit_now(1);
     })?;
     let origin = options.library.clone().map_or(Origin::BuiltIn, Origin::File);

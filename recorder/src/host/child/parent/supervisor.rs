@@ -179,8 +179,9 @@ impl Supervisor {
     fn wait(&mut self) {
         let now = Instant::now();
         let mut wait = LOOK_PERIOD.saturating_sub(now.duration_since(self.looked));
-        let deadlines = [self.restart_at, self.asked_to_stop.map(|asked| asked + STOP_WAIT)];
-        for deadline in deadlines.into_iter().flatten() {
+        let is_killed = self.process.as_ref().is_some_and(|process| process.killed_for.is_some());
+        let stop_by = self.asked_to_stop.filter(|_| !is_killed).map(|asked| asked + STOP_WAIT);
+        for deadline in [self.restart_at, stop_by].into_iter().flatten() {
             wait = wait.min(deadline.saturating_duration_since(now));
         }
         let (mut frames, mut prints) = (None, None);
@@ -396,7 +397,8 @@ impl Supervisor {
                 break;
             }
         }
-        let Some(process) = self.process.take() else { return };
+        let Some(mut process) = self.process.take() else { return };
+        process.printed.finish(|line| self.log(Level::Info, line));
         {
             let mut status = self.status.lock();
             (status.pid, status.rss_bytes) = (None, None);
