@@ -11,6 +11,7 @@
 //! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
 //! | [`of_anyone`], [`is_root`] | mode, effective user | mode, effective user | not asked |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
+//! | [`child`] | processes of their own for plugins | the same, without a limit of memory and without dying with the parent | none |
 //!
 //! Each [`monotonic_ns`] is what C++'s `steady_clock` reads on that system, and
 //! so LSL's `local_clock()`.
@@ -20,6 +21,8 @@
 
 mod access;
 mod address;
+#[cfg(unix)]
+pub mod child;
 mod clock;
 mod disk;
 mod host;

@@ -16,6 +16,7 @@ mod plugins;
 mod record;
 mod recover;
 mod remote;
+mod serve_source;
 pub mod simulate;
 mod streams;
 mod validate;
@@ -117,6 +118,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Compare methods on simulated recordings whose truth is known
     Benchmark(benchmark::BenchmarkArgs),
+    /// A source in a process of its own; the recorder starts it
+    #[command(hide = true)]
+    ServeSource(serve_source::ServeSourceArgs),
     /// Print the JSON Schema of configurations, for editors
     Schema,
     /// Print a completion script for a shell
@@ -148,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Merge(args) => merge::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Benchmark(args) => benchmark::run(&args),
+        Command::ServeSource(args) => serve_source::run(args),
         Command::Schema => {
             crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));
             Ok(0)

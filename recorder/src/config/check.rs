@@ -8,7 +8,7 @@ use super::{
     error::{Diagnostic, Label},
     filename,
     path::{ConfigPath, Segment},
-    schema::{Config, Experiment, Remote, Source},
+    schema::{Config, Experiment, Isolation, Remote, Source},
     schema_view::SchemaView,
     tree::{At, Document, Problem},
     words,
@@ -229,6 +229,18 @@ fn one_source(source: &Source, path: &ConfigPath, document: &Document, problems:
     problems.extend(untidy(&source.name, name.clone(), &format!("the name of {}", document.name_of(path))));
     for key in source.acquisition.keys().filter(|key| !is_element_name(key)) {
         problems.push(odd_key(path.clone().key("acquisition").key(key), key));
+    }
+    if source.isolation == Some(Isolation::None) && source.memory_mb.is_some() {
+        problems.push(Problem {
+            path: path.clone().key("memory_mb"),
+            at: At::Key,
+            message: format!(
+                "`memory_mb` is for a process of its own, and {} has isolation = \"none\"",
+                document.name_of(path)
+            ),
+            label: "not with isolation = \"none\"".to_owned(),
+            help: Some("write isolation = \"process\", or leave memory_mb out".to_owned()),
+        });
     }
     let synchronization = &source.synchronization;
     if let (Some(low), Some(high)) = (synchronization.offset_5_centile, synchronization.offset_95_centile)

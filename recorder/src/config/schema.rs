@@ -274,6 +274,15 @@ pub struct Source {
     /// Whether the recording needs it: see `when_missing` in `[recording]`.
     #[serde(default = "default_required")]
     pub required: bool,
+    /// Where its plugin runs. When it is not set: in a process of its own if the plugin says that it calls a
+    /// vendor's library, and in the recorder's if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// Memory that a process of its own may use, in MiB: one that uses more is ended and started again. When it is
+    /// not set: 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub memory_mb: Option<u32>,
     /// Options of the plugin; `lockstep plugins NAME` explains them.
     #[serde(default)]
     pub options: serde_json::Map<String, serde_json::Value>,
@@ -290,6 +299,19 @@ pub struct Source {
 fn default_required() -> bool {
     true
 }
+
+/// Where a plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// In a process of its own: whatever becomes of that one, the others go on, and it is started again.
+    Process,
+    /// In the recorder's process.
+    None,
+}
+
+/// Memory of a process of its own when nothing else is said, in MiB.
+pub const DEFAULT_MEMORY_MB: u32 = 1024;
 
 /// `[source.synchronization]`: how much later a sample is stamped than it happened.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use lockstep_platform::{LIBRARY_PREFIX, LIBRARY_SUFFIX};
 
-use super::library::{LoadError, Plugin};
+use super::library::{LoadError, Origin, Plugin};
 
 /// Directories that are searched after `--plugin-dir`, separated as in `PATH`.
 pub const PLUGIN_PATH_VARIABLE: &str = "LOCKSTEP_PLUGIN_PATH";
@@ -26,6 +26,20 @@ fn built_in() -> &'static [Plugin] {
         ];
         tables.into_iter().filter_map(|table| Plugin::built_in(table).ok()).collect()
     })
+}
+
+/// Load the plugin `name` from where it was found.
+///
+/// # Errors
+/// It cannot be used.
+pub fn load_from(origin: &Origin, name: &str) -> Result<Plugin, LoadError> {
+    match origin {
+        Origin::File(path) => Plugin::load(path, name),
+        Origin::BuiltIn => {
+            let found = built_in().iter().find(|p| p.id == name).cloned();
+            found.ok_or_else(|| LoadError::InChild(format!("the plugin {name:?} is not built in")))
+        }
+    }
 }
 
 /// File name of the library of a plugin.
@@ -117,12 +131,11 @@ impl PluginSearch {
         doubts
     }
 
-    /// Find and load a plugin by its name.
+    /// Find a plugin by its name, and load nothing.
     ///
     /// # Errors
-    /// When it is no name, there is none, or the one found cannot be used: an unusable library
-    /// is never passed over silently for another one further down.
-    pub fn load(&self, name: &str) -> Result<Plugin, LoadError> {
+    /// When it is no name, or there is none.
+    pub fn locate(&self, name: &str) -> Result<Origin, LoadError> {
         if !is_name(name) {
             return Err(LoadError::Name { name: name.to_owned() });
         }
@@ -131,20 +144,27 @@ impl PluginSearch {
             let path = directory.join(&file_name);
             if path.is_file() {
                 // An absolute path: the system's loader must not search on its own.
-                let path = path.canonicalize().unwrap_or(path);
-                return Plugin::load(&path, name);
+                return Ok(Origin::File(path.canonicalize().unwrap_or(path)));
             }
         }
-        if let Some(plugin) = built_in().iter().find(|p| p.id == name) {
-            return Ok(plugin.clone());
+        if built_in().iter().any(|p| p.id == name) {
+            return Ok(Origin::BuiltIn);
         }
-        let found = self.names();
         Err(LoadError::NotFound {
             name: name.to_owned(),
             file_name,
             searched: self.directories.clone(),
-            found,
+            found: self.names(),
         })
+    }
+
+    /// Find and load a plugin by its name.
+    ///
+    /// # Errors
+    /// When it is no name, there is none, or the one found cannot be used: an unusable library
+    /// is never passed over silently for another one further down.
+    pub fn load(&self, name: &str) -> Result<Plugin, LoadError> {
+        load_from(&self.locate(name)?, name)
     }
 
     /// Names of all plugins there are, sorted.
