@@ -63,7 +63,7 @@ extern "C" {
 
 /* A different major version is refused. A larger minor version only appends. */
 #define LKS_ABI_MAJOR 1u
-#define LKS_ABI_MINOR 2u
+#define LKS_ABI_MINOR 3u
 
 /* What a call answers. Negative: nothing was done. */
 typedef int32_t lks_status;
@@ -325,6 +325,13 @@ typedef struct lks_side_files {
      */
     lks_status (*append)(void *ctx, lks_side_file_id file, const void *bytes, size_t count, uint64_t *offset);
 } lks_side_files;
+
+/*
+ * Extension of the plugin "lockstep.vendor-code/1", since 1.3: any pointer that is not NULL says that the plugin calls
+ * a vendor's library, of which nobody else can say what it does. Unless the experiment says otherwise, such a plugin
+ * runs in a process of its own.
+ */
+#define LKS_EXT_VENDOR_CODE "lockstep.vendor-code/1"
 
 /* What the plugin offers: a table that lives for ever. Members may be NULL where said. */
 typedef struct lks_plugin {

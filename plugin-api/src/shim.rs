@@ -24,6 +24,9 @@ pub trait Source: Send + Sized + 'static {
     const VERSION: &'static CStr;
     /// One sentence on what it records.
     const DESCRIPTION: &'static CStr;
+    /// Whether it calls a vendor's library, of which nobody else can say what it does: then it runs in a
+    /// process of its own, unless the experiment says otherwise.
+    const CALLS_VENDOR_CODE: bool = false;
 
     /// The options under `[source.options]`. Its JSON Schema (doc comments,
     /// defaults) is the plugin's documentation.
@@ -205,6 +208,9 @@ impl<S: Source> Shim<S> {
         }
         // SAFETY: not NULL, and terminated by the header's contract.
         let name = unsafe { CStr::from_ptr(name) };
+        if name == sys::EXT_VENDOR_CODE && S::CALLS_VENDOR_CODE {
+            return std::ptr::from_ref(&()).cast();
+        }
         match catch_unwind(|| S::get_extension(name)) {
             Ok(extension) => extension,
             Err(payload) => {

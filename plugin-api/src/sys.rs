@@ -43,7 +43,7 @@ macro_rules! constants {
 
 constants! {
     ABI_MAJOR: u32 = 1;
-    ABI_MINOR: u32 = 2;
+    ABI_MINOR: u32 = 3;
 
     OK: i32 = 0;
     AGAIN: i32 = 1;
@@ -96,12 +96,16 @@ pub const EXT_SOURCE_INFO: &std::ffi::CStr = c"lockstep.source-info/1";
 /// `LKS_EXT_SIDE_FILES` of the header.
 pub const EXT_SIDE_FILES: &std::ffi::CStr = c"lockstep.side-files/1";
 
+/// `LKS_EXT_VENDOR_CODE` of the header: an extension of the plugin.
+pub const EXT_VENDOR_CODE: &std::ffi::CStr = c"lockstep.vendor-code/1";
+
 /// Each text constant as `LKS_NAME value`; for the same test.
 pub fn texts() -> Vec<(String, &'static std::ffi::CStr)> {
     vec![
         ("LKS_EXT_PROBE_SETTINGS".to_owned(), EXT_PROBE_SETTINGS),
         ("LKS_EXT_SOURCE_INFO".to_owned(), EXT_SOURCE_INFO),
         ("LKS_EXT_SIDE_FILES".to_owned(), EXT_SIDE_FILES),
+        ("LKS_EXT_VENDOR_CODE".to_owned(), EXT_VENDOR_CODE),
     ]
 }
 

@@ -200,3 +200,65 @@ fn a_port_that_is_taken_and_wrong_usage_are_told() {
     run(["record", "--remote", config]).expect_code(2).expect_stderr(&["put --remote behind"]);
     run(["validate", config]).expect_code(0);
 }
+
+const TOKEN: &str = "2f1c9d7be04a4d0f";
+
+#[test]
+fn whoever_listens_to_others_asks_for_a_token() {
+    let dir = TestDir::new();
+    let config =
+        dir.write("config.toml", "experiment.name = \"x\"\n[remote]\nenabled = true\nbind = \"0.0.0.0\"\n");
+    let config = config.to_str().expect("text");
+    let needed = ["no token is asked of them", "config.toml:4", "token_file", "LOCKSTEP_REMOTE_TOKEN"];
+    run(["record", config]).expect_code(2).expect_stderr(&needed);
+    run(["validate", config]).expect_code(2).expect_stderr(&needed);
+    run(["record", "--remote", "0.0.0.0:0"]).expect_code(2).expect_stderr(&needed[..1]);
+    let told = run(["record", config, "--set", &format!("remote.token={TOKEN}")]).expect_code(2);
+    let told = told.expect_stderr(&["not taken from the command line"]);
+    assert!(!told.stderr.contains(TOKEN), "{}", told.stderr);
+    let token = dir.write("token", format!("{TOKEN}\n"));
+    let file = format!("remote.token_file={}", token.display());
+    let told = run(["validate", config, "--set", &file]).expect_code(0);
+    assert!(told.stdout.contains("0.0.0.0, port 22345, of those who say the token"), "{}", told.stdout);
+}
+
+#[test]
+fn a_token_is_needed_by_everybody_and_shown_to_nobody() {
+    let dir = TestDir::in_memory();
+    let device = simulator(&dir);
+    let config = config_for(std::slice::from_ref(&device));
+    let config = format!("{config}\n[remote]\ntoken = \"{TOKEN}\" # of this laboratory\n");
+    let (recorder, port) = remote(&dir, &config, &["--set", "recording.wait_s=20"]);
+    let mut stranger = Client::connect(port);
+    let told = stranger.ask("start");
+    assert!(told.starts_with("ERROR commands are taken after the line `token SECRET`"), "{told}");
+    assert_eq!(stranger.answer(), "", "the connection is closed");
+    recorder.wait_for("remote", "the refusal", |r| {
+        r["warning"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("a client without the right token was refused"))
+    });
+    let mut client = Client::connect(port);
+    assert_eq!(client.ask(&format!("token {TOKEN}")), "OK the token is right\n");
+    client.send("start");
+    recorder.wait_until_listening(1);
+    let running = device.start();
+    let told = client.answer();
+    assert!(told.starts_with("OK started "), "{told}");
+    let status = client.status();
+    assert_eq!(status["refused"], 1);
+    assert!(client.ask("stop").starts_with("OK stopped "));
+    running.stop();
+    let path = client.status()["last"]["path"].as_str().expect("a path").to_owned();
+    let ended = recorder.interrupt();
+    ended.expect_code(0);
+    let bytes = std::fs::read(path).expect("the file");
+    for (what, text) in [
+        ("the recording", String::from_utf8_lossy(&bytes).into_owned()),
+        ("the status", status.to_string()),
+        ("the screen", format!("{} {}", ended.finished.stdout, ended.finished.stderr)),
+    ] {
+        assert!(!text.contains(TOKEN), "{what} holds the token");
+    }
+    assert!(String::from_utf8_lossy(&bytes).contains("token = \"***\" # of this laboratory"));
+}

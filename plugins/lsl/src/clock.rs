@@ -5,6 +5,6 @@
 
 mod prober;
 mod rounds;
-mod wire;
+pub mod wire;
 
 pub use prober::{Counters, Order, Prober, Report, look};

@@ -17,6 +17,8 @@ mod decode;
 mod describe;
 mod discovery;
 mod found;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod hub;
 mod net;

@@ -11,6 +11,7 @@ use labstream_proto::feed::FeedParams;
 use lockstep_plugin_api::Format;
 
 use crate::found::Found;
+use crate::options::predicate_fault;
 
 pub use labstream_proto::feed::{FeedClient, TestPatternError};
 pub use labstream_proto::header::Error as AnswerError;
@@ -186,13 +187,13 @@ pub fn matches(predicate: &str, found: &Found) -> bool {
     info.session_id.clone_from(&found.session_id);
     info.hostname.clone_from(&found.hostname);
     info.created_at = found.created_at_s;
-    info.matches(predicate)
+    predicate_fault(predicate).is_none() && info.matches(predicate)
 }
 
 /// Whether this machine understands `predicate`. Outlets may understand more.
 pub fn is_readable(predicate: &str) -> bool {
     let info = StreamInfo::new("", "", 1, labstream_wire::Format::Int8, 0.0);
-    info.matches(&format!("({predicate}) or true()"))
+    predicate_fault(predicate).is_none() && info.matches(&format!("({predicate}) or true()"))
 }
 
 /// The client's part of opening the feed of `found`, and the bytes to send first. `hostname` is this machine's.
@@ -221,6 +222,37 @@ mod tests {
         assert!(is_readable("contains(name,'x') or channel_count > 3"));
         assert!(!is_readable("name[1]='x'"));
         assert!(!is_readable("unknown(name)"));
+    }
+
+    #[test]
+    fn no_predicate_overflows_a_small_stack() {
+        let worst = [
+            format!("{}1{}", "(".repeat(4_000), ")".repeat(4_000)),
+            format!("{}true(){}", "not(".repeat(1_000), ")".repeat(1_000)),
+            format!("{}1", "-".repeat(4_000)),
+            format!("1{}", "+1".repeat(2_000)),
+            format!("true(){}", " or true()".repeat(400)),
+            // The largest ones that are read.
+            format!("{}1{}", "(".repeat(32), ")".repeat(32)),
+            format!("{}1", "-".repeat(599)),
+            format!("1{}", "+1".repeat(299)),
+            format!("{}(1{})", "not(".repeat(31), format_args!("{}{}", "+1".repeat(200), ")".repeat(31))),
+        ];
+        std::thread::Builder::new()
+            .stack_size(512 << 10)
+            .spawn(move || {
+                for (number, predicate) in worst.iter().enumerate() {
+                    let is_bounded = predicate_fault(predicate).is_none();
+                    assert_eq!(is_bounded, number > 4, "{number}");
+                    assert!(
+                        is_bounded || !is_readable(predicate) && !matches(predicate, &sample("x", "EEG"))
+                    );
+                    let _ = is_readable(predicate);
+                }
+            })
+            .expect("a thread")
+            .join()
+            .expect("no panic");
     }
 
     #[test]

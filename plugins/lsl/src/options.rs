@@ -45,6 +45,10 @@ fn yes() -> bool {
 
 /// Longest predicate.
 const MAX_PREDICATE_BYTES: usize = 4096;
+/// Most names, numbers and signs of a predicate, beside what is in quotes.
+const MAX_WORDS: usize = 600;
+/// Deepest nesting of brackets in a predicate.
+const MAX_BRACKETS: usize = 32;
 
 impl Options {
     /// Check what the schema cannot say.
@@ -100,16 +104,26 @@ pub fn predicate_fault(predicate: &str) -> Option<String> {
     if predicate.chars().any(char::is_control) {
         return Some("a line break or another control character cannot be sent to the outlets".to_owned());
     }
-    let (mut open, mut quote) = (Vec::new(), None);
+    // Whoever reads it goes down a level for each bracket and each sign, and may have a small stack.
+    let (mut open, mut quote, mut words, mut in_word) = (Vec::new(), None, 0, false);
     for c in predicate.chars() {
         match (quote, c) {
             (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
+            (Some(_), _) => continue,
             (None, '\'' | '"') => quote = Some(c),
             (None, '(') => open.push(')'),
             (None, '[') => open.push(']'),
             (None, ')' | ']') if open.pop() != Some(c) => return Some(format!("`{c}` closes nothing")),
             (None, _) => {}
+        }
+        let is_word = c.is_alphanumeric() || matches!(c, '_' | '.');
+        words += usize::from(!(c.is_whitespace() || is_word && in_word));
+        in_word = is_word;
+        if open.len() > MAX_BRACKETS {
+            return Some(format!("brackets are nested deeper than {MAX_BRACKETS}"));
+        }
+        if words > MAX_WORDS {
+            return Some(format!("more than {MAX_WORDS} words and signs: select by several predicates"));
         }
     }
     match (quote, open.last()) {

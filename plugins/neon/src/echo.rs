@@ -154,6 +154,15 @@ fn judge(answer: &[u8; ANSWER_BYTES], asked_ms: u64) -> Judged {
     }
 }
 
+/// An answer of sixteen bytes, to a question of the first eight after them.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Some((answer, rest)) = bytes.split_first_chunk::<ANSWER_BYTES>() else { return };
+    let asked_ms = rest.first_chunk().map_or(0, |asked| u64::from_be_bytes(*asked));
+    if let Judged::Time(device_ms) = judge(answer, asked_ms) {
+        assert!(device_ms > EARLIEST_MS && answer[..8] == asked_ms.to_be_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;

@@ -14,6 +14,8 @@ mod control;
 mod echo;
 mod estimate;
 mod find;
+#[doc(hidden)]
+pub mod fuzzing;
 mod official;
 mod offset;
 mod options;

@@ -175,6 +175,10 @@ impl Status {
                 Err(_) => return News::Other,
             },
             "Sensor" => match SensorStatus::deserialize(data) {
+                // Nobody asks for others, and there may be any number of them.
+                Ok(sensor) if Sensor::ALL.iter().all(|known| known.name() != sensor.sensor) => {
+                    return News::Other;
+                }
                 // Others go through the phone's relay, which is another protocol.
                 Ok(sensor) if sensor.conn_type.is_empty() || sensor.conn_type == "DIRECT" => {
                     self.sensors.insert(sensor.sensor.clone(), sensor);

@@ -5,8 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
+/// Longest message: JSON takes much more room in memory.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// Longest wait for a connection, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest wait for a message before it is looked whether to stop.
@@ -34,8 +37,12 @@ impl Listener {
         let set =
             |timeout| stream.set_read_timeout(Some(timeout)).and(stream.set_write_timeout(Some(PATIENCE)));
         set(PATIENCE).map_err(|error| error.to_string())?;
-        let (socket, _) = tungstenite::client(format!("ws://{at}/api/status"), stream)
-            .map_err(|error| error.to_string())?;
+        let bounds = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let (socket, _) =
+            tungstenite::client::client_with_config(format!("ws://{at}/api/status"), stream, Some(bounds))
+                .map_err(|error| error.to_string())?;
         socket.get_ref().set_read_timeout(Some(LOOK)).map_err(|error| error.to_string())?;
         Ok(Self { socket, heard: Instant::now(), asked: Instant::now() })
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::http::HeaderValue;
 use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
 use self::messages::{Incoming, Signal, incoming, items};
@@ -19,6 +20,8 @@ use crate::backend::{Backend, Item, SyncOperation, Tracker, Trouble};
 use crate::options::Options;
 use crate::streams::Kind;
 
+/// Longest message: JSON takes much more room in memory.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// The port where none is said.
 const PORT: u16 = 80;
 /// What the protocol is called.
@@ -121,7 +124,11 @@ impl Glasses3 {
         let url = format!("ws://{host}:{port}/websocket");
         let mut request = url.into_client_request().map_err(|error| lost(error.to_string()))?;
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
-        let (socket, _) = tungstenite::client(request, stream).map_err(|error| lost(error.to_string()))?;
+        let bounds = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let (socket, _) = tungstenite::client::client_with_config(request, stream, Some(bounds))
+            .map_err(|error| lost(error.to_string()))?;
         socket.get_ref().set_read_timeout(Some(LOOK)).map_err(io)?;
         self.socket = Some(socket);
         self.signals.clear();

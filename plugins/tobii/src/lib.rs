@@ -10,6 +10,8 @@
 
 mod backend;
 mod drive;
+#[doc(hidden)]
+pub mod fuzzing;
 mod glasses3;
 mod options;
 #[allow(unsafe_code)]

@@ -24,6 +24,7 @@ impl Source for TobiiSource {
     const VERSION: &'static CStr = c"0.1.0";
     const DESCRIPTION: &'static CStr =
         c"Tobii eye trackers, through Tobii's own libraries, and Glasses 3: gaze, eye openness, IMU, sync port";
+    const CALLS_VENDOR_CODE: bool = true;
     type Options = Options;
 
     fn create(host: Host, options: Options) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 mod client;
 mod echo;
+pub mod fuzzing;
 mod ledger;
 mod ntp;
 

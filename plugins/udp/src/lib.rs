@@ -11,6 +11,8 @@ mod counters;
 mod decode;
 mod describe;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod layout;
 mod limiter;
 mod liveness;

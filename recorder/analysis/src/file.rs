@@ -16,6 +16,9 @@ const MAX_RATIO: u64 = 100;
 /// ... unless it stays below this.
 const MIN_LIMIT_BYTES: u64 = 1 << 30;
 
+/// Element of the file header that says what a recording was recovered from.
+pub(crate) const RECOVERED: &str = "recovered";
+
 /// A recording that was opened and scanned. It keeps no sample in memory.
 pub struct Recording {
     /// The path as given.
@@ -160,11 +163,19 @@ impl Recording {
         self.recorder().is_some_and(|name| name.starts_with("Lockstep"))
     }
 
+    /// Written by `lockstep recover` out of a damaged file.
+    pub fn is_recovered(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.child(RECOVERED).is_some())
+    }
+
     /// Looks like LabRecorder's: the file header has a version and a date and nothing else.
     pub fn is_lab_recorder(&self) -> bool {
         self.header.as_ref().is_some_and(|header| {
             header.child("datetime").is_some()
-                && header.children.iter().all(|child| matches!(child.name.as_str(), "version" | "datetime"))
+                && header
+                    .children
+                    .iter()
+                    .all(|child| matches!(child.name.as_str(), "version" | "datetime" | RECOVERED))
         })
     }
 }

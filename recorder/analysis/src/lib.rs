@@ -31,6 +31,7 @@ pub mod lag;
 pub mod merge;
 pub mod plot;
 mod query;
+pub mod recover;
 mod report;
 mod source;
 pub mod sync;

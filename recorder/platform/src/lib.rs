@@ -10,7 +10,9 @@
 //! | [`free_bytes`] | `statvfs` | `statvfs` | `GetDiskFreeSpaceExW` |
 //! | [`keep_room`] | `fallocate` | no | no |
 //! | [`StopSignals`] | SIGINT, SIGTERM, SIGHUP | SIGINT, SIGTERM, SIGHUP | Ctrl-C, Ctrl-Break, closed console, logoff, shutdown |
+//! | [`of_anyone`], [`is_root`] | mode, effective user | mode, effective user | not asked |
 //! | [`open_library`] | never unloaded | never unloaded | never unloaded |
+//! | [`child`] | processes of their own for plugins | the same, without a limit of memory and without dying with the parent | none |
 //!
 //! Each [`monotonic_ns`] is what C++'s `steady_clock` reads on that system, and
 //! so LSL's `local_clock()`.
@@ -18,7 +20,10 @@
 //! Linux is complete and tested. The others are written to the documentation of
 //! their systems and have not been run.
 
+mod access;
 mod address;
+#[cfg(unix)]
+pub mod child;
 mod clock;
 mod disk;
 mod host;
@@ -28,7 +33,8 @@ mod signal;
 mod stop;
 mod udp;
 
-pub use address::is_same_peer;
+pub use access::{OfAnyone, is_root, of_anyone};
+pub use address::{is_loopback, is_same_peer, local_for};
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s};
 pub use disk::{free_bytes, is_deleted, keep_room, sync_folder};
 pub use host::hostname;

@@ -14,7 +14,9 @@ mod merge;
 mod neon;
 mod plugins;
 mod record;
+mod recover;
 mod remote;
+mod serve_source;
 pub mod simulate;
 mod streams;
 mod validate;
@@ -43,11 +45,20 @@ Exit codes:
   2  wrong usage: there is no such file
   3  data are lost, damaged or doubtful: see the findings";
 
+/// Below the help of `recover`.
+const RECOVER_EXIT_CODES: &str = "\
+Exit codes:
+  0  recovered, and nothing was lost
+  1  a file cannot be read or written
+  2  wrong usage: there is no such file, or the new one exists
+  3  recovered, but samples or bytes were lost: they are listed";
+
 const ENVIRONMENT: &str = "\
 Environment:
-  LOCKSTEP_PLUGIN_PATH  folders with plugins, separated as in PATH
-  RUST_LOG              log for developers on standard error, e.g. RUST_LOG=debug
-  NO_COLOR              no colours";
+  LOCKSTEP_PLUGIN_PATH   folders with plugins, separated as in PATH
+  LOCKSTEP_REMOTE_TOKEN  token that clients of remote control say first
+  RUST_LOG               log for developers on standard error, e.g. RUST_LOG=debug
+  NO_COLOR               no colours";
 
 /// Records every device in the room into one file, and knows when each sample happened.
 #[derive(Debug, Parser)]
@@ -87,6 +98,9 @@ enum Command {
     /// Check whether recordings are whole: structure, counts, stamps, clocks, losses
     #[command(after_help = CHECK_EXIT_CODES)]
     Check(check::CheckArgs),
+    /// Write a whole file from a torn or damaged one, of any recorder
+    #[command(after_help = RECOVER_EXIT_CODES)]
+    Recover(recover::RecoverArgs),
     /// Show the clocks of a recording: exchanges, drift, residuals, errors, steps; and draw them
     #[command(after_help = EXIT_CODES)]
     Clock(clock::ClockArgs),
@@ -104,6 +118,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Compare methods on simulated recordings whose truth is known
     Benchmark(benchmark::BenchmarkArgs),
+    /// A source in a process of its own; the recorder starts it
+    #[command(hide = true)]
+    ServeSource(serve_source::ServeSourceArgs),
     /// Print the JSON Schema of configurations, for editors
     Schema,
     /// Print a completion script for a shell
@@ -128,12 +145,14 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args).map(|()| 0).map_err(Failure::from),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Lag(args) => lag::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Benchmark(args) => benchmark::run(&args),
+        Command::ServeSource(args) => serve_source::run(args),
         Command::Schema => {
             crate::display::print_out(&format!("{:#}", crate::config::Config::json_schema()));
             Ok(0)

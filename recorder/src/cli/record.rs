@@ -8,6 +8,8 @@ use super::Failure;
 use crate::config::{self, ConfigPath, Loaded};
 use crate::display::{Display, Screen};
 use crate::host::PluginSearch;
+use crate::recording::caution::cautions;
+use crate::recording::notice::Level;
 use crate::recording::prepare::prepare;
 use crate::recording::session::{Session, StartError};
 use crate::recording::stops::Stops;
@@ -132,6 +134,9 @@ pub fn record(
         }
     };
     let prepared = prepare(loaded, search)?;
+    for text in cautions(search) {
+        prepared.shared.notices.send(Level::Warning, "", text);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Listened for before anything is begun, so that no signal kills a recording half-way.

@@ -6,7 +6,7 @@ use super::Failure;
 use super::record::RecordArgs;
 use crate::config::{ConfigPath, Loaded};
 use crate::recording::verdict::Outcome;
-use crate::remote::{ServeError, serve};
+use crate::remote::{ServeError, serve, token};
 
 /// Run it: what `loaded` says, as often as somebody asks for it.
 pub fn run(loaded: &Loaded, args: &RecordArgs) -> Result<u8, Failure> {
@@ -20,7 +20,8 @@ pub fn run(loaded: &Loaded, args: &RecordArgs) -> Result<u8, Failure> {
     // It was checked with the rest of the configuration.
     let bind = remote.bind.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let address = SocketAddr::new(bind, remote.port);
-    match serve(loaded, &args.plugins.search(), address, args.json, args.stop_on_stdin) {
+    let token = token::settle(loaded)?;
+    match serve(loaded, &args.plugins.search(), address, token, args.json, args.stop_on_stdin) {
         Ok(outcomes) => Ok(exit_code(&outcomes)),
         Err(error @ ServeError::Listen { .. }) => {
             let at = ConfigPath::root().key("remote");

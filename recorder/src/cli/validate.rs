@@ -8,6 +8,7 @@ use crate::config;
 use crate::display::print_out;
 use crate::display::table::{Align, Table};
 use crate::recording::prepare::prepare;
+use crate::remote::token;
 
 /// Check a configuration: the file, the plugins, their options. Nothing is started or written.
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub fn run(args: &ValidateArgs) -> Result<u8, Failure> {
     let target = config::filename::resolve(&loaded.config, &jiff::Zoned::now());
     let target = target.map_err(|e| loaded.filename_error(&e))?;
     let prepared = prepare(&loaded, &args.config.plugins.search())?;
+    let remote = &loaded.config.remote;
+    let token = if remote.enabled { token::settle(&loaded)? } else { None };
     let mut table = Table::new(&[
         ("SOURCE", Align::Left),
         ("REQUIRED", Align::Left),
@@ -43,9 +46,9 @@ pub fn run(args: &ValidateArgs) -> Result<u8, Failure> {
     for line in table.lines() {
         print_out(&format!("  {line}"));
     }
-    let remote = &loaded.config.remote;
     if remote.enabled {
-        print_out(&format!("\n  would wait for commands on {}, port {}", remote.bind, remote.port));
+        let asked = if token.is_some() { ", of those who say the token" } else { "" };
+        print_out(&format!("\n  would wait for commands on {}, port {}{asked}", remote.bind, remote.port));
     }
     if let Some(clock) = &prepared.master_clock {
         let found = if clock.server.address().is_some() { "" } else { "; its address is looked up then" };

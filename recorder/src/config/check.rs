@@ -8,7 +8,7 @@ use super::{
     error::{Diagnostic, Label},
     filename,
     path::{ConfigPath, Segment},
-    schema::{Config, Experiment, Source},
+    schema::{Config, Experiment, Isolation, Remote, Source},
     schema_view::SchemaView,
     tree::{At, Document, Problem},
     words,
@@ -79,6 +79,7 @@ pub(super) fn meaning(config: &Config, document: &Document) -> Vec<Diagnostic> {
     directory(config, &mut problems);
     master_clock(config, &mut problems);
     remote(config, &mut problems);
+    token(&config.remote, &mut problems);
     for (index, source) in config.source.iter().enumerate() {
         let path = ConfigPath::root().key("source").index(index);
         one_source(source, &path, document, &mut problems);
@@ -200,11 +201,46 @@ fn remote(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+fn token(remote: &Remote, problems: &mut Vec<Problem>) {
+    let at = |key: &str| ConfigPath::root().key("remote").key(key);
+    let Some(token) = &remote.token else { return };
+    if let Some(fault) = token.fault() {
+        problems.push(Problem {
+            path: at("token"),
+            at: At::Value,
+            message: format!("`token` in [remote] {fault}"),
+            label: "cannot serve as a token".to_owned(),
+            help: Some("make one of chance, as `openssl rand -hex 16` does".to_owned()),
+        });
+    }
+    if remote.token_file.is_some() {
+        problems.push(Problem {
+            path: at("token_file"),
+            at: At::Key,
+            message: "`token` and `token_file` both stand in [remote]".to_owned(),
+            label: "a second token".to_owned(),
+            help: Some("keep one of the two".to_owned()),
+        });
+    }
+}
+
 fn one_source(source: &Source, path: &ConfigPath, document: &Document, problems: &mut Vec<Problem>) {
     let name = path.clone().key("name");
     problems.extend(untidy(&source.name, name.clone(), &format!("the name of {}", document.name_of(path))));
     for key in source.acquisition.keys().filter(|key| !is_element_name(key)) {
         problems.push(odd_key(path.clone().key("acquisition").key(key), key));
+    }
+    if source.isolation == Some(Isolation::None) && source.memory_mb.is_some() {
+        problems.push(Problem {
+            path: path.clone().key("memory_mb"),
+            at: At::Key,
+            message: format!(
+                "`memory_mb` is for a process of its own, and {} has isolation = \"none\"",
+                document.name_of(path)
+            ),
+            label: "not with isolation = \"none\"".to_owned(),
+            help: Some("write isolation = \"process\", or leave memory_mb out".to_owned()),
+        });
     }
     let synchronization = &source.synchronization;
     if let (Some(low), Some(high)) = (synchronization.offset_5_centile, synchronization.offset_95_centile)

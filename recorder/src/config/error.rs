@@ -99,7 +99,7 @@ impl ConfigError {
     }
 
     /// An error that points at no text.
-    pub(super) fn plain(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn plain(message: impl Into<String>, help: impl Into<String>) -> Self {
         Diagnostic { message: message.into(), help: Some(help.into()), source: None, labels: Vec::new() }
             .into()
     }

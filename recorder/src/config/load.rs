@@ -10,7 +10,7 @@ use super::{
     explain, overrides,
     path::ConfigPath,
     schema::Config,
-    syntax,
+    secret, syntax,
     tree::{At, Document, Problem},
     whole::whole_numbers,
 };
@@ -20,7 +20,7 @@ use super::{
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// The TOML text in force: the file with the overrides put in, comments kept.
+    /// The TOML text in force: the file with the overrides put in, comments kept. Secrets stand in it: see [`Loaded::text_to_show`].
     pub text: String,
     /// Name of the file as the user gave it.
     pub file_name: String,
@@ -137,6 +137,11 @@ fn path_of(path: &serde_path_to_error::Path) -> ConfigPath {
 }
 
 impl Loaded {
+    /// The text in force as it goes into a recording: without secrets.
+    pub fn text_to_show(&self) -> String {
+        secret::masked(&self.text)
+    }
+
     /// Where source number `index` stands.
     pub fn source_path(&self, index: usize) -> ConfigPath {
         ConfigPath::root().key("source").index(index)

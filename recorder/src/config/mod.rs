@@ -16,6 +16,7 @@ mod overrides;
 mod path;
 mod schema;
 mod schema_view;
+mod secret;
 mod syntax;
 mod tree;
 mod whole;
@@ -30,5 +31,7 @@ pub use load::{Loaded, load, parse};
 pub use options::{OptionDoc, check_options, describe_options};
 pub use path::{ConfigPath, Segment};
 pub use schema::{
-    AutoRun, Clock, Config, Experiment, Recording, Remote, Run, Scalar, Source, Synchronization, WhenMissing,
+    AutoRun, Clock, Config, DEFAULT_MEMORY_MB, Experiment, Isolation, Recording, Remote, Run, Scalar, Source,
+    Synchronization, WhenMissing,
 };
+pub use secret::{MASK, SECRET_MAX_BYTES, SECRET_MIN_BYTES, Secret};

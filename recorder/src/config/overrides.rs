@@ -45,6 +45,14 @@ pub(super) fn apply(
         read_key(raw).map_err(|(span, message)| fault(span, message.to_owned(), "here", FORM.to_owned()))?;
     let (path, spans) = find_source(&steps, document)
         .map_err(|(span, message, help)| fault(span, message, "not a source of this file", help))?;
+    if is_of_secret(&path, &raw[value_start..]) {
+        // Without the override: nobody is shown it again.
+        return Err(ConfigError::plain(
+            "--set: a token is not taken from the command line, where every user of this machine sees it",
+            "write it into the configuration or into a file (`token_file` in [remote]), or set the variable \
+             LOCKSTEP_REMOTE_TOKEN",
+        ));
+    }
     let text = document.texts.len();
     document.texts.push(Arc::clone(&source));
     let (node, value) = read_value(&raw[value_start..], value_start, text, &path, schema);
@@ -64,6 +72,21 @@ pub(super) fn apply(
             FORM.to_owned(),
         )
     })
+}
+
+/// Whether an override would set the token of remote control.
+fn is_of_secret(path: &ConfigPath, value: &str) -> bool {
+    match path.segments() {
+        [Segment::Key(section), Segment::Key(key), ..] => section == "remote" && key == "token",
+        [Segment::Key(section)] if section == "remote" => {
+            let value = value.trim().parse::<toml_edit::Value>().ok();
+            value
+                .as_ref()
+                .and_then(toml_edit::Value::as_inline_table)
+                .is_some_and(|t| t.contains_key("token"))
+        }
+        _ => false,
+    }
 }
 
 /// Bytes of the override, and what is wrong there.

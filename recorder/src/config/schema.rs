@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
+
 /// One experiment: who and what, where to write, how to measure clocks, and the sources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -261,13 +263,20 @@ pub struct Remote {
     /// TCP port on which commands come; 0: any free one, which is told at the start.
     pub port: u16,
     /// Address of this machine on which commands come: "127.0.0.1" for programs of this machine only,
-    /// "0.0.0.0" for the whole network. Nobody is asked for a password.
+    /// "0.0.0.0" for the whole network. With another than a loopback address clients have to say a token first.
     pub bind: String,
+    /// Token that every client says first, as `token SECRET`: 16 to 256 characters without blanks, made by chance. A
+    /// recording shows *** in its place. The variable LOCKSTEP_REMOTE_TOKEN goes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// File with the token in its first line, in place of `token`; it should be readable for its owner only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Remote {
     fn default() -> Self {
-        Self { enabled: false, port: 22345, bind: "127.0.0.1".to_owned() }
+        Self { enabled: false, port: 22345, bind: "127.0.0.1".to_owned(), token: None, token_file: None }
     }
 }
 
@@ -287,6 +296,15 @@ pub struct Source {
     /// Whether the recording needs it: see `when_missing` in `[recording]`.
     #[serde(default = "default_required")]
     pub required: bool,
+    /// Where its plugin runs. When it is not set: in a process of its own if the plugin says that it calls a
+    /// vendor's library, and in the recorder's if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// Memory that a process of its own may use, in MiB: one that uses more is ended and started again. When it is
+    /// not set: 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub memory_mb: Option<u32>,
     /// Options of the plugin; `lockstep plugins NAME` explains them.
     #[serde(default)]
     pub options: serde_json::Map<String, serde_json::Value>,
@@ -303,6 +321,19 @@ pub struct Source {
 fn default_required() -> bool {
     true
 }
+
+/// Where a plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// In a process of its own: whatever becomes of that one, the others go on, and it is started again.
+    Process,
+    /// In the recorder's process.
+    None,
+}
+
+/// Memory of a process of its own when nothing else is said, in MiB.
+pub const DEFAULT_MEMORY_MB: u32 = 1024;
 
 /// `[source.synchronization]`: how much later a sample is stamped than it happened.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -117,6 +117,19 @@ mod accepted {
     }
 
     #[test]
+    fn a_source_may_have_a_process_of_its_own() {
+        let with = |more: &str| {
+            parse(&GOOD.replace("required = false", more), "grip.toml", &[]).expect("right").config.source[1]
+                .clone()
+        };
+        let source = with("required = false");
+        assert_eq!((source.isolation, source.memory_mb), (None, None));
+        let source = with("isolation = \"process\"\nmemory_mb = 200");
+        assert_eq!((source.isolation, source.memory_mb), (Some(Isolation::Process), Some(200)));
+        assert_eq!(with("isolation = \"none\"").isolation, Some(Isolation::None));
+    }
+
+    #[test]
     fn windows_line_ends_and_a_byte_order_mark_are_fine() {
         let text = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
         let loaded = parse(&text, "grip.toml", &["clock.probes=4".to_owned()]).expect("right");

@@ -1,5 +1,5 @@
 //! The host's table: the C functions a plugin calls, each checking what it is
-//! given before it passes it on to the [`SourceIntake`].
+//! given before it passes it on to the [`Sink`].
 
 mod side_files;
 
@@ -7,17 +7,17 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
 use lockstep_clock::Exchange;
-use lockstep_platform::{monotonic_ns, monotonic_s};
+use lockstep_platform::monotonic_s;
 use lockstep_plugin_api::sys;
 use lockstep_xdf::ChannelFormat;
 use parking_lot::Mutex;
 
 use super::arguments::{array, human, place, sized, text};
-use super::describe::{clock_spec, new_stream};
-use crate::recording::intake::{Refusal, SourceIntake};
+use super::describe::{clock_words, stream_words};
+use super::sink::Sink;
+use crate::recording::intake::Refusal;
 use crate::recording::notice::Level;
 use crate::recording::state::State;
-use crate::recording::stream::{Push, StreamIntake, count};
 
 /// An option a plugin refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct ConfigProblem {
 /// What the C functions find behind `ctx`.
 #[derive(Debug)]
 struct Context {
-    source: Arc<SourceIntake>,
+    source: Arc<dyn Sink>,
     probe_settings: sys::ProbeSettings,
     source_info: sys::SourceInfo,
     /// Error lines since they were last asked for: the reasons of a failing call.
@@ -54,8 +54,8 @@ pub struct HostTable {
 
 impl HostTable {
     /// A table for `source`.
-    pub fn new(source: Arc<SourceIntake>, probes_per_burst: u32, interval_s: f64) -> Self {
-        let name: &'static str = Box::leak(source.name.clone().into_boxed_str());
+    pub fn new(source: Arc<dyn Sink>, probes_per_burst: u32, interval_s: f64) -> Self {
+        let name: &'static str = Box::leak(Box::from(source.name()));
         let context: &'static Context = Box::leak(Box::new(Context {
             source,
             probe_settings: sys::ProbeSettings {
@@ -127,19 +127,24 @@ unsafe fn context(ctx: *mut c_void) -> Option<&'static Context> {
     unsafe { context.as_ref() }
 }
 
+/// A refusal as a status.
+pub(super) fn status_of(refusal: &Refusal) -> sys::Status {
+    match refusal {
+        Refusal::NotRunning => sys::ESTATE,
+        Refusal::Invalid(_) => sys::EINVAL,
+        Refusal::Limit(..) | Refusal::NoRoom(_) => sys::ENOMEM,
+        Refusal::Failed(_) => sys::EIO,
+    }
+}
+
 /// A refusal as a status, with a line in the log that says why.
 fn answer(context: Option<&Context>, call: &str, result: Result<sys::Status, Refusal>) -> sys::Status {
     let refusal = match result {
         Ok(status) => return status,
         Err(refusal) => refusal,
     };
-    let status = match refusal {
-        Refusal::NotRunning => return sys::ESTATE,
-        Refusal::Invalid(_) => sys::EINVAL,
-        Refusal::Limit(..) => sys::ENOMEM,
-        Refusal::Failed(_) => sys::EIO,
-    };
-    if let Some(context) = context {
+    let status = status_of(&refusal);
+    if let Some(context) = context.filter(|_| refusal != Refusal::NotRunning) {
         context.log(Level::Error, &format!("{call}: {refusal}"));
     }
     status
@@ -164,11 +169,11 @@ impl Context {
 unsafe fn call(
     ctx: *mut c_void,
     name: &str,
-    body: impl FnOnce(&SourceIntake) -> Result<sys::Status, Refusal>,
+    body: impl FnOnce(&dyn Sink) -> Result<sys::Status, Refusal>,
 ) -> sys::Status {
     // SAFETY: passed on.
     match unsafe { context(ctx) } {
-        Some(context) => answer(Some(context), name, body(&context.source)),
+        Some(context) => answer(Some(context), name, body(&*context.source)),
         None => sys::EINVAL,
     }
 }
@@ -178,10 +183,10 @@ unsafe extern "C" fn now(_ctx: *mut c_void) -> f64 {
 }
 
 unsafe extern "C" fn add_clock(ctx: *mut c_void, info: *const sys::ClockInfo, out: *mut u32) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         let out = place(out)?;
         // SAFETY: the plugin lends the struct, all that it points to, and the place for the call.
-        unsafe { out.write(source.add_clock(clock_spec(&sized(info)?)?)?) };
+        unsafe { out.write(source.add_clock(clock_words(&sized(info)?)?)?) };
         Ok(sys::OK)
     };
     // SAFETY: `ctx` is this table's.
@@ -193,10 +198,10 @@ unsafe extern "C" fn add_stream(
     info: *const sys::StreamInfo,
     out: *mut u32,
 ) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         let out = place(out)?;
         // SAFETY: the plugin lends the struct, all that it points to, and the place for the call.
-        unsafe { out.write(source.add_stream(new_stream(&sized(info)?)?)?) };
+        unsafe { out.write(source.add_stream(stream_words(&sized(info)?)?)?) };
         Ok(sys::OK)
     };
     // SAFETY: `ctx` is this table's.
@@ -204,7 +209,7 @@ unsafe extern "C" fn add_stream(
 }
 
 unsafe extern "C" fn push_chunk(ctx: *mut c_void, chunk: *const sys::Chunk) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         // SAFETY: the plugin lends the struct for the call.
         let chunk = unsafe { sized(chunk) }.inspect_err(|refusal| {
             // How many samples were in it, nobody knows. Refused itself when the source is not running.
@@ -213,39 +218,52 @@ unsafe extern "C" fn push_chunk(ctx: *mut c_void, chunk: *const sys::Chunk) -> s
         if chunk.sample_count == 0 {
             return source.stream(chunk.stream).map(|_| sys::OK);
         }
+        let stream = source.stream(chunk.stream).inspect_err(|refusal| uncounted(source, &chunk, refusal))?;
         // SAFETY: all that the struct points to is lent likewise.
-        let (stream, push) = unsafe { push(source, &chunk) }.inspect_err(|refusal| {
-            if *refusal != Refusal::NotRunning {
-                source.count_refused(chunk.stream, chunk.sample_count.into());
+        match unsafe { samples(&chunk, stream) } {
+            Ok((stamps_s, Values::Numbers(data))) => source.push_numbers(chunk.stream, stamps_s, data),
+            Ok((stamps_s, Values::Strings(values))) => source.push_strings(chunk.stream, stamps_s, &values),
+            Err(refusal) => {
+                uncounted(source, &chunk, &refusal);
+                Err(refusal)
             }
-        })?;
-        Ok(if source.settle(stream, push)? { sys::OK } else { sys::AGAIN })
+        }
+        .map(|taken| if taken { sys::OK } else { sys::AGAIN })
     };
     // SAFETY: `ctx` is this table's.
     unsafe { call(ctx, "push_chunk", body) }
 }
 
-/// Give samples to their stream, which counts what it refuses. An error means
-/// that they did not come so far, and are not counted yet.
+/// Samples did not come so far as to be counted.
+fn uncounted(source: &dyn Sink, chunk: &sys::Chunk, refusal: &Refusal) {
+    if *refusal != Refusal::NotRunning {
+        source.count_refused(chunk.stream, chunk.sample_count.into());
+    }
+}
+
+/// What a plugin lends of its samples.
+enum Values<'a> {
+    Numbers(&'a [u8]),
+    Strings(Vec<&'a [u8]>),
+}
+
+/// Stamps and values of the samples of a stream of this label and format.
 ///
 /// # Safety
 /// All that `chunk` points to must be as the header says.
-unsafe fn push<'a>(
-    source: &'a SourceIntake,
+unsafe fn samples<'a>(
     chunk: &sys::Chunk,
-) -> Result<(&'a StreamIntake, Push), Refusal> {
-    let stream = source.stream(chunk.stream)?;
-    let of_stream = |what| Refusal::Invalid(format!("stream {:?}: {what}", stream.spec.label));
+    (label, format): (&str, ChannelFormat),
+) -> Result<(&'a [f64], Values<'a>), Refusal> {
+    let of_stream = |what| Refusal::Invalid(format!("stream {label:?}: {what}"));
     let named = |refusal: Refusal| of_stream(refusal.to_string());
     // SAFETY: `sample_count` stamps are lent, by this function's contract.
     let stamps = unsafe { array(chunk.timestamps_s, chunk.sample_count as usize, "timestamps_s") };
     let stamps = stamps.map_err(named)?;
-    let now_ns = monotonic_ns();
-    if stream.spec.format != ChannelFormat::String {
+    if format != ChannelFormat::String {
         // SAFETY: `data_bytes` bytes are lent, by this function's contract.
         let data = unsafe { array(chunk.data.cast::<u8>(), chunk.data_bytes, "data") };
-        let data = data.map_err(named)?;
-        return Ok((stream, stream.push_numbers(stamps, data, now_ns)));
+        return Ok((stamps, Values::Numbers(data.map_err(named)?)));
     }
     if !chunk.data_bytes.is_multiple_of(size_of::<sys::Str>()) {
         let bytes = chunk.data_bytes;
@@ -258,7 +276,7 @@ unsafe fn push<'a>(
     // SAFETY: the texts are lent likewise.
     let texts: Option<Vec<&[u8]>> = values.iter().map(|v| unsafe { v.as_bytes() }).collect();
     let texts = texts.ok_or_else(|| of_stream("a string is NULL and has a length".to_owned()))?;
-    Ok((stream, stream.push_strings(stamps, &texts, now_ns)))
+    Ok((stamps, Values::Strings(texts)))
 }
 
 unsafe extern "C" fn push_exchanges(
@@ -267,12 +285,10 @@ unsafe extern "C" fn push_exchanges(
     exchanges: *const sys::Exchange,
     exchange_count: usize,
 ) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         // SAFETY: the plugin lends as many exchanges for the call.
         let exchanges = unsafe { array(exchanges, exchange_count, "exchanges") }.inspect_err(|_| {
-            if let Some(clock) = source.clocks.get(clock) {
-                count(&clock.companion.counters.rejected, exchange_count as u64);
-            }
+            source.count_refused_exchanges(clock, exchange_count as u64);
         })?;
         let burst: Vec<Exchange> = exchanges
             .iter()

@@ -138,6 +138,20 @@ impl Instance {
         self.answers.try_recv().ok()
     }
 
+    /// What `start` has answered, waited for.
+    pub fn wait_started(&self) -> Result<(), String> {
+        // Without an answer its thread has ended.
+        self.answers.recv().unwrap_or_else(|_| Err("start was not called".to_owned()))
+    }
+
+    /// How it ended, waited for, after [`Instance::stop`] or a failed start.
+    pub fn wait_stopped(&mut self) -> StopReport {
+        while let Ok(answer) = self.answers.recv() {
+            self.failure = answer.err().or(self.failure.take());
+        }
+        self.failure.take().map_or(StopReport::Clean, StopReport::Failed)
+    }
+
     /// Ask it to stop. The answer comes through [`Instance::stopped`].
     pub fn stop(&self) {
         drop(self.commands.try_send(Command::Stop));

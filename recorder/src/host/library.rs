@@ -26,6 +26,12 @@ impl std::fmt::Display for Origin {
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// It cannot be the name of a plugin.
+    #[error("{name:?} is no name of a plugin: that is of small letters, digits, - and _")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// There is none of this name.
     #[error("there is no plugin {name:?}")]
     NotFound {
@@ -100,6 +106,9 @@ pub enum LoadError {
         /// The file name by which it would be found.
         file_name: String,
     },
+    /// What a process of its own said, or what became of that one.
+    #[error("{0}")]
+    InChild(String),
     /// Its table is not usable.
     #[error("{path} gave a table that cannot be used: {reason}")]
     Table {
@@ -203,6 +212,13 @@ impl Plugin {
             (text(table.version, "version")?, text(table.description, "description")?);
         // For ever, as the library it is of: threads of its instances may outlive any owner.
         Ok(Self { id, version, description, origin, table: Box::leak(Box::new(table)) })
+    }
+
+    /// Whether it calls code of a vendor, of which nobody here can say what it does.
+    pub fn has_vendor_code(&self) -> bool {
+        let Some(get_extension) = self.table.get_extension else { return false };
+        // SAFETY: may be called at any time, with a terminated name.
+        !unsafe { get_extension(sys::EXT_VENDOR_CODE.as_ptr()) }.is_null()
     }
 
     /// JSON Schema of its options, or `None` when it takes any.

@@ -3,10 +3,12 @@
 
 mod arguments;
 mod callbacks;
+pub mod child;
 mod describe;
 mod instance;
 mod library;
 mod search;
+mod sink;
 #[cfg(test)]
 mod testing;
 
@@ -14,3 +16,4 @@ pub use callbacks::{ConfigProblem, HostTable};
 pub use instance::{Created, Instance, StopReport};
 pub use library::{LoadError, Origin, Plugin};
 pub use search::{PLUGIN_PATH_VARIABLE, PluginSearch};
+pub use sink::Sink;

@@ -20,7 +20,7 @@ pub fn source() -> (HostTable, Arc<SourceIntake>, Receiver<Notice>) {
     let shared = Shared::new(events, notices, identity, bounded(1).0);
     let source = SourceIntake::new(shared, "it", true, 1 << 20, SourceHeader::default());
     source.open();
-    (HostTable::new(Arc::clone(&source), 8, 5.0), source, shown)
+    (HostTable::new(source.clone(), 8, 5.0), source, shown)
 }
 
 /// A stream of one channel at no rate, of which nothing more is said.

@@ -216,7 +216,10 @@ fn remote(page: &mut Page, study: &Study) {
     }
     page.key("enabled", enabled);
     page.key("port", i64::from(study.port.unwrap_or(Remote::default().port)));
-    page.comment("LabRecorder listens on the whole network: \"0.0.0.0\" does that. This is for programs of this machine:");
+    page.comment(
+        "LabRecorder listens on the whole network: \"0.0.0.0\" does that, with a token. This is for programs of this \
+         machine:",
+    );
     page.key("bind", Remote::default().bind);
     if enabled {
         page.note("remote control takes commands from this machine only, until `bind` says otherwise");

@@ -1,13 +1,13 @@
 //! Asking one server at one address: its socket, the open questions, bursts.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lockstep_clock::Exchange;
 use lockstep_platform::{
-    Datagram, UdpOptions, UdpReceiver, is_same_peer, monotonic_and_utc_ns, monotonic_ns,
+    Datagram, UdpOptions, UdpReceiver, is_same_peer, local_for, monotonic_and_utc_ns, monotonic_ns,
 };
 
 use super::answer::{self, Refusal, judge};
@@ -94,11 +94,7 @@ impl Connection {
     /// # Errors
     /// Those of the system.
     pub fn open(address: SocketAddr, manners: Manners) -> io::Result<Self> {
-        let any: IpAddr = match address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let receiver = UdpReceiver::open(&UdpOptions::bind(SocketAddr::new(any, 0)))?;
+        let receiver = UdpReceiver::open(&UdpOptions::bind(local_for(address)))?;
         Ok(Self { address, manners, receiver, ledger: Ledger::default(), last_asked_ns: None })
     }
 

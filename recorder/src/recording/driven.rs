@@ -1,10 +1,13 @@
 //! What the session needs of whatever produces the data of a source: an
 //! instance of a plugin, or something built in.
 
+use std::fmt::Debug;
+
+use super::status::ChildStatus;
 use crate::host::{Instance, StopReport};
 
 /// Something that is started and stopped with the recording. None of the calls waits.
-pub trait Driven {
+pub trait Driven: Debug + Send {
     /// Begin. The answer comes through [`Driven::started`].
     fn start(&mut self);
 
@@ -16,6 +19,11 @@ pub trait Driven {
 
     /// How it ended, when it has.
     fn stopped(&mut self) -> Option<StopReport>;
+
+    /// Its process, where it has one of its own.
+    fn child(&self) -> Option<ChildStatus> {
+        None
+    }
 }
 
 impl Driven for Instance {

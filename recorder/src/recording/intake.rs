@@ -38,6 +38,9 @@ pub enum Refusal {
     /// A limit was reached.
     #[error("no more than {1} {0}")]
     Limit(&'static str, usize),
+    /// A limit was reached, in these words.
+    #[error("{0}")]
+    NoRoom(String),
     /// The operating system failed.
     #[error("{0}")]
     Failed(String),
@@ -232,6 +235,28 @@ impl SourceIntake {
         match self.streams.get(number) {
             Some(stream) => count(&stream.counters.rejected, samples),
             None => count(&self.unattributed.rejected, samples),
+        }
+    }
+
+    /// Samples found no room before they reached their stream.
+    pub fn count_dropped(&self, number: u32, samples: u64) {
+        match self.streams.get(number) {
+            Some(stream) => count(&stream.counters.dropped, samples),
+            None => count(&self.unattributed.lost, samples),
+        }
+    }
+
+    /// Exchanges found none.
+    pub fn count_dropped_exchanges(&self, number: u32, exchanges: u64) {
+        if let Some(clock) = self.clocks.get(number) {
+            count(&clock.companion.counters.dropped, exchanges);
+        }
+    }
+
+    /// Write an event of the recorder's about the source.
+    pub fn record(&self, event: &str, details: Value) {
+        if self.open.load(Relaxed) {
+            self.voice.record(event, "", details);
         }
     }
 

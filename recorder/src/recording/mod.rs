@@ -3,6 +3,7 @@
 //! another makes the disk keep them ([`sync`]), and [`session`] conducts.
 
 pub mod alarms;
+pub mod caution;
 pub mod clock;
 pub mod conduct;
 pub mod driven;

@@ -226,8 +226,14 @@ impl Session {
 
     fn status(&mut self) -> Status {
         let at_s = monotonic_s();
-        let sources: Vec<SourceStatus> =
-            self.sources.iter().map(|s| self.meters.source(&s.intake, &s.plugin, at_s)).collect();
+        let sources: Vec<SourceStatus> = self
+            .sources
+            .iter()
+            .map(|s| SourceStatus {
+                child: s.driven.child(),
+                ..self.meters.source(&s.intake, &s.plugin, at_s)
+            })
+            .collect();
         let (on_disk, required, missing) = start_progress(&sources);
         let bytes = self.files.written_bytes();
         let growing = bytes.saturating_add(self.shared.side_files.written_bytes());

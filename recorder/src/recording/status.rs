@@ -89,6 +89,8 @@ pub struct SourceStatus {
     pub state: State,
     /// Why, in the plugin's words.
     pub reason: String,
+    /// Its process, where it has one of its own.
+    pub child: Option<ChildStatus>,
     /// Part of its queue that is full, 0 to 1.
     pub queue_fill: f64,
     /// Samples missing that are of no stream in particular.
@@ -99,6 +101,17 @@ pub struct SourceStatus {
     pub streams: Vec<StreamStatus>,
     /// Its clocks.
     pub clocks: Vec<ClockStatus>,
+}
+
+/// How the process of a source is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ChildStatus {
+    /// Its id; `None`: there is none at the moment.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Memory it uses; `None`: not known.
+    pub rss_bytes: Option<u64>,
 }
 
 /// How a stream is doing.

@@ -43,6 +43,8 @@ pub struct Board {
     pub filename: Naming,
     /// The streams of LSL on the network, as of the last `update`; before the first, none is known.
     pub network: Option<Vec<Present>>,
+    /// Clients that were refused for want of the token.
+    pub refused: u64,
     /// The recording that is going on.
     pub recording: Option<Status>,
     /// The recording before.

@@ -1,9 +1,11 @@
 //! What the next recording will be: the configuration, what was selected beside it, and how the file is
 //! named; all of it checked as the configuration is.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
+use lockstep_platform::is_loopback;
 use lockstep_plugin_lsl::Selection as Streams;
 use serde::Deserialize;
 use toml_edit::DocumentMut;
@@ -82,14 +84,36 @@ impl<'a> Desk<'a> {
                 })
             }
             Command::Filename(naming) => self.name(naming, recording),
-            Command::Update | Command::Start | Command::Stop | Command::Status | Command::Help => {
-                Err("this command is not for the desk: please report this".to_owned())
-            }
+            Command::Update
+            | Command::Start
+            | Command::Stop
+            | Command::Status
+            | Command::Token(_)
+            | Command::Help => Err("this command is not for the desk: please report this".to_owned()),
         };
         match done {
             Ok(text) => Reply::Done(of_the_next(text, recording)),
             Err(text) => Reply::Failed(text),
         }
+    }
+
+    /// Whether a client at `from` may give this command: one of another machine names no folder outside of the
+    /// configuration's.
+    ///
+    /// # Errors
+    /// Why not, and how to mend it.
+    pub fn allows(&self, command: &Command, from: SocketAddr) -> Result<(), String> {
+        let Command::Filename(naming) = command else { return Ok(()) };
+        let Some(root) = naming.root().filter(|_| !is_loopback(from.ip())) else { return Ok(()) };
+        let directory = &self.base.config.recording.directory;
+        if is_below(Path::new(root), directory) {
+            return Ok(());
+        }
+        Err(format!(
+            "nothing was changed: {root:?} is not below {}, and from another machine no other folder can be chosen: \
+             leave {{root:..}} out, or set `directory` in [recording] to a folder above it",
+            whole(directory).display()
+        ))
     }
 
     /// Everything before the start.
@@ -166,6 +190,14 @@ impl<'a> Desk<'a> {
         loaded.config.recording.duration_s = self.base.config.recording.duration_s;
         Ok(loaded)
     }
+}
+
+/// Whether `folder` is `directory` or in it, by its name. Links in it are this machine's own, and are followed.
+fn is_below(folder: &Path, directory: &Path) -> bool {
+    let up = folder.components().any(|part| part == std::path::Component::ParentDir);
+    let folder = whole(folder);
+    let real = directory.canonicalize();
+    !up && (folder.starts_with(whole(directory)) || real.is_ok_and(|real| folder.starts_with(real)))
 }
 
 fn of_the_next(text: String, recording: bool) -> String {

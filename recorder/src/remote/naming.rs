@@ -96,6 +96,11 @@ impl Naming {
         all
     }
 
+    /// The folder that it sets.
+    pub(super) fn root(&self) -> Option<&str> {
+        self.0.get(&Field::Root).map(String::as_str).filter(|root| !root.is_empty())
+    }
+
     /// Puts the values into a configuration; `None` when a section of it is no table.
     pub(super) fn write_into(&self, toml: &mut DocumentMut) -> Option<()> {
         for (field, value) in &self.0 {

@@ -2,12 +2,13 @@
 
 use super::lines::{LINE_MAX_BYTES, Line};
 use super::naming::Naming;
+use crate::config::Secret;
 use lockstep_plugin_lsl::predicate_fault;
 
 /// All commands, for `help` and for the mend of errors.
 const COMMANDS: &str = "start, stop, status, update, select all, select none, select PREDICATE, \
                         filename {root:..}{template:..}{task:..}{run:..}{participant:..}{session:..}\
-                        {acquisition:..}{modality:..}, help";
+                        {acquisition:..}{modality:..}, token SECRET, help";
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Command {
     Select(String),
     /// Name the next recording.
     Filename(Naming),
+    /// Show that one may give commands.
+    Token(Secret),
 }
 
 /// An answer: one line.
@@ -88,6 +91,7 @@ pub fn parse(line: Line) -> Result<Command, String> {
         "status" => alone(Command::Status),
         "help" => alone(Command::Help),
         "select" => select(rest),
+        "token" => Ok(Command::Token(Secret::new(rest))),
         "filename" => Naming::parse(rest).map(Command::Filename),
         "" => Err(format!("an empty line: the commands are {COMMANDS}")),
         _ => Err(format!("{word:?} is no command: the commands are {COMMANDS}")),

@@ -9,12 +9,15 @@ use tokio::sync::watch;
 
 use super::board::{Activity, Board, BoardWatcher, Ended};
 use super::desk::{Desk, Ready};
+use super::gate::Refusals;
 use super::network::Network;
 use super::protocol::{Command, Reply};
 use super::server::{Job, Server};
-use crate::config::Loaded;
+use super::token;
+use crate::config::{Loaded, Secret};
 use crate::display::{Display, Screen, announce};
 use crate::host::PluginSearch;
+use crate::recording::caution::cautions;
 use crate::recording::notice::Level;
 use crate::recording::session::Session;
 use crate::recording::stops::{StopRequest, Stops};
@@ -39,7 +42,7 @@ pub enum ServeError {
     Ended,
 }
 
-/// Wait for commands at `address` and obey them, until the system says to end, or with `stop_on_stdin`
+/// Wait for commands at `address` and obey them, of those who say the `token` where there is one, until the system says to end, or with `stop_on_stdin`
 /// standard input does. A recording that is going on is ended first. What became of each recording.
 ///
 /// # Errors
@@ -48,6 +51,7 @@ pub fn serve(
     base: &Loaded,
     search: &PluginSearch,
     address: SocketAddr,
+    token: Option<Secret>,
     json: bool,
     stop_on_stdin: bool,
 ) -> Result<Vec<Outcome>, ServeError> {
@@ -63,22 +67,34 @@ pub fn serve(
         selected: desk.selection().clone(),
         filename: desk.naming().clone(),
         network: None,
+        refused: 0,
         recording: None,
         last: None,
     });
     runtime.block_on(async {
         // Listened for before anything is begun, so that no signal kills a recording half-way.
         let mut stops = Stops::new(stop_on_stdin)?;
-        let mut server = Server::start(listener, board.subscribe())?;
+        let mut server = Server::start(listener, board.subscribe(), token)?;
+        let mut refusals = server.refused();
         let operator = Operator { json, address };
-        if !address.ip().is_loopback() {
-            operator.tell("warning", "anyone who reaches this address can start and stop recordings");
+        for text in cautions(search) {
+            operator.tell("warning", &text);
+        }
+        if let Some(path) = token::open_file(base) {
+            let text = format!("every user of this machine may read the token in {}", path.display());
+            operator.tell("warning", &text);
+        }
+        if !lockstep_platform::is_loopback(address.ip()) {
+            operator
+                .tell("warning", "what is sent to this address, the token too, can be read on the network");
         }
         let mut network = Network::default();
         let mut outcomes = Vec::new();
         let result = loop {
             operator.idle();
-            match wait(&mut desk, &mut server, &board, &mut stops, &mut network).await {
+            match wait(&mut desk, &mut server, &board, &mut stops, &mut network, &mut refusals, &operator)
+                .await
+            {
                 Next::End => break Ok(outcomes),
                 Next::Broken => break Err(ServeError::Ended),
                 Next::Record(job) => {
@@ -87,6 +103,7 @@ pub fn serve(
                         board: &board,
                         stops: &mut stops,
                         network: &mut network,
+                        refusals: &mut refusals,
                         operator: &operator,
                     };
                     outcomes.extend(turn.record(&mut desk, job).await);
@@ -134,6 +151,8 @@ async fn wait(
     board: &watch::Sender<Board>,
     stops: &mut Stops,
     network: &mut Network,
+    refusals: &mut Refusals,
+    operator: &Operator,
 ) -> Next {
     while !stops.is_ending() {
         let job = tokio::select! {
@@ -141,6 +160,11 @@ async fn wait(
             _ = stops.next() => continue,
             heard = network.heard() => {
                 network.pass_on(heard, board, desk, false);
+                continue;
+            }
+            (count, text) = refusals.heard() => {
+                board.send_modify(|board| board.refused = count);
+                operator.tell("warning", &text);
                 continue;
             }
             job = server.next() => job,
@@ -161,7 +185,10 @@ async fn wait(
 }
 
 fn obey(desk: &mut Desk<'_>, board: &watch::Sender<Board>, job: Job, command: Command, recording: bool) {
-    let reply = desk.obey(command, recording);
+    let reply = match desk.allows(&command, job.from) {
+        Ok(()) => desk.obey(command, recording),
+        Err(text) => Reply::Failed(text),
+    };
     board.send_modify(|board| {
         board.selected = desk.selection().clone();
         board.filename = desk.naming().clone();
@@ -175,6 +202,7 @@ struct Turn<'a> {
     board: &'a watch::Sender<Board>,
     stops: &'a mut Stops,
     network: &'a mut Network,
+    refusals: &'a mut Refusals,
     operator: &'a Operator,
 }
 
@@ -225,6 +253,10 @@ impl Turn<'_> {
                         }
                     }
                     heard = self.network.heard() => self.network.pass_on(heard, self.board, desk, true),
+                    (count, text) = self.refusals.heard() => {
+                        self.board.send_modify(|board| board.refused = count);
+                        notices.send(Level::Warning, "", format!("remote control: {text}"));
+                    }
                     Some(mut job) = self.server.next() => {
                         match std::mem::replace(&mut job.command, Command::Help) {
                             Command::Start => job.answer(Reply::Failed(format!(

@@ -17,8 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::board::Board;
+use super::gate::{Gate, Pass, Refusals};
 use super::lines::{Line, Lines};
 use super::protocol::{Command, Reply, is_of_a_browser, parse};
+use crate::config::Secret;
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 32;
@@ -32,6 +34,8 @@ const PACE: Duration = Duration::from_millis(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// At the end, answers are still written for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Before a client without the token is told so: guessing takes long.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 /// After the system refused a connection.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,31 +60,38 @@ impl Job {
 #[derive(Debug)]
 pub struct Server {
     jobs: mpsc::Receiver<Job>,
+    refused: Refusals,
     /// Dropped, it ends the thread.
     end: watch::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Server {
-    /// Take commands from `listener`; `status` and `help` are answered without asking anyone.
+    /// Take commands from `listener`, of those who say the `token` where there is one; `status` and `help` are
+    /// answered without asking anyone.
     ///
     /// # Errors
     /// When no thread can be had, or the system does not let it listen.
-    pub fn start(listener: TcpListener, board: watch::Receiver<Board>) -> io::Result<Self> {
+    pub fn start(
+        listener: TcpListener,
+        board: watch::Receiver<Board>,
+        token: Option<Secret>,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, jobs_out) = mpsc::channel(JOBS_MAX);
         let (end, ended) = watch::channel(());
+        let (gate, refused) = Gate::new(token);
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
         let thread = std::thread::Builder::new().name("lockstep-remote".to_owned()).spawn(move || {
-            runtime.block_on(accept(listener, Client { jobs, board, ended }));
+            runtime.block_on(accept(listener, Client { jobs, board, ended, gate }));
             // Tasks that are left are of clients that do not take their last words.
             runtime.shutdown_background();
         })?;
-        Ok(Self { jobs: jobs_out, end, thread })
+        Ok(Self { jobs: jobs_out, refused, end, thread })
     }
 
     /// The next command; `None` when there will be none any more. Dropping the future loses none.
@@ -88,9 +99,14 @@ impl Server {
         self.jobs.recv().await
     }
 
+    /// Who was refused for want of the token.
+    pub fn refused(&self) -> Refusals {
+        self.refused.clone()
+    }
+
     /// End all connections, after the answers that are still to be written.
     pub fn finish(self) {
-        let Self { jobs, end, thread } = self;
+        let Self { jobs, end, thread, .. } = self;
         drop((jobs, end));
         // A thread that has panicked has said so itself.
         drop(thread.join());
@@ -103,6 +119,7 @@ struct Client {
     jobs: mpsc::Sender<Job>,
     board: watch::Receiver<Board>,
     ended: watch::Receiver<()>,
+    gate: Gate,
 }
 
 async fn accept(listener: tokio::net::TcpListener, client: Client) {
@@ -183,10 +200,13 @@ enum Reads {
 async fn listen(mut read: OwnedReadHalf, from: SocketAddr, mut client: Client, turns: mpsc::Sender<Turn>) {
     let mut lines = Lines::default();
     let mut bytes = [0; 4096];
+    let mut pass = client.gate.pass();
     loop {
         let read = tokio::select! {
             read = read.read(&mut bytes) => read.unwrap_or(0),
             _ = client.ended.changed() => return,
+            // Who may not give commands must not keep the place of one who may.
+            () = pass.overdue() => return,
         };
         if read == 0 {
             break;
@@ -198,20 +218,36 @@ async fn listen(mut read: OwnedReadHalf, from: SocketAddr, mut client: Client, t
                 let _ = turns.send(Turn::Known(Reply::Failed(text))).await;
                 return;
             }
-            if !take(line, from, &client, &turns).await {
+            if !take(line, from, &client, &turns, &mut pass).await {
                 return;
             }
             sleep(PACE).await;
         }
     }
     if let Some(line) = lines.end() {
-        take(line, from, &client, &turns).await;
+        take(line, from, &client, &turns, &mut pass).await;
     }
 }
 
 /// See to a line; whether there is any use in a next one.
-async fn take(line: Line, from: SocketAddr, client: &Client, turns: &mpsc::Sender<Turn>) -> bool {
-    let turn = match parse(line) {
+async fn take(
+    line: Line,
+    from: SocketAddr,
+    client: &Client,
+    turns: &mpsc::Sender<Turn>,
+    pass: &mut Pass,
+) -> bool {
+    let command = parse(line);
+    match pass.show(command.as_ref().ok(), from) {
+        Some(Ok(text)) => return turns.send(Turn::Known(Reply::Done(text.to_owned()))).await.is_ok(),
+        Some(Err(text)) => {
+            sleep(REFUSAL_PAUSE).await;
+            drop(turns.send(Turn::Known(Reply::Failed(text.to_owned()))).await);
+            return false;
+        }
+        None => {}
+    }
+    let turn = match command {
         Err(fault) => Turn::Known(Reply::Failed(fault)),
         Ok(Command::Help) => Turn::Known(Reply::help()),
         Ok(Command::Status) => Turn::Status,

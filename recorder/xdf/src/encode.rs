@@ -81,13 +81,18 @@ pub const MAX_SAMPLES_PREFIX_BYTES: usize = 9 + TAG_BYTES + STREAM_ID_BYTES + 9;
 /// Appends all of a Samples chunk but `block.body`, for a writer that hands the body to the file
 /// without copying it.
 pub fn samples_prefix(out: &mut Vec<u8>, stream_id: u32, block: &SampleBlock) {
-    let short_count = u32::try_from(block.sample_count);
+    samples_head(out, stream_id, block.sample_count, block.body.len());
+}
+
+/// Appends all of a Samples chunk but the samples, which are encoded already and have `body_bytes`.
+pub fn samples_head(out: &mut Vec<u8>, stream_id: u32, sample_count: u64, body_bytes: usize) {
+    let short_count = u32::try_from(sample_count);
     let count_bytes = short_count.map_or(9, |_| SAMPLE_COUNT_BYTES);
-    begin(out, Tag::Samples, STREAM_ID_BYTES + count_bytes + block.body.len());
+    begin(out, Tag::Samples, STREAM_ID_BYTES + count_bytes + body_bytes);
     out.extend_from_slice(&stream_id.to_le_bytes());
     match short_count {
         Ok(count) => varlen::write_u32(out, count),
-        Err(_) => varlen::write(out, block.sample_count),
+        Err(_) => varlen::write(out, sample_count),
     }
 }
 

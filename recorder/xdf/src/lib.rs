@@ -85,7 +85,7 @@ pub use footer::StreamFooter;
 pub use format::{ChannelFormat, UnknownFormat};
 pub use header::{HeaderError, StreamInfo};
 pub use layout::MAX_CHANNELS;
-pub use load::{LoadError, Selection, load};
+pub use load::{LoadError, SampleRun, SampleRuns, Selection, load};
 pub use reader::{ChunkReader, ReadError};
 pub use sample_decoder::{SampleDecoder, SampleError, SampleValues};
 pub use samples::{EncodeError, MAX_BLOCK_BYTES, SampleBlock, SampleEncoder};

@@ -26,6 +26,8 @@ pub enum Item {
 #[derive(Debug, Default)]
 pub struct Demux {
     buffer: Vec<u8>,
+    /// Bytes at the beginning of it that are done with. To move the others each time would take long.
+    done: usize,
     /// Bytes that were nothing.
     pub junk_bytes: u64,
     /// Answers that stood within a packet.
@@ -35,13 +37,15 @@ pub struct Demux {
 impl Demux {
     /// Bytes came.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.done);
+        self.done = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The next item that is complete.
     pub fn next(&mut self) -> Option<Item> {
         loop {
-            match *self.buffer.first()? {
+            match *self.rest().first()? {
                 b'$' => match self.packet() {
                     Found::Item(item) => return Some(item),
                     Found::More => return None,
@@ -57,24 +61,28 @@ impl Demux {
         }
     }
 
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.done..).unwrap_or_default()
+    }
+
     fn begins_an_answer(&self) -> bool {
-        let count = self.buffer.len().min(ANSWER.len());
-        self.buffer.get(..count) == ANSWER.get(..count)
+        let count = self.rest().len().min(ANSWER.len());
+        self.rest().get(..count) == ANSWER.get(..count)
     }
 
     fn answer(&mut self) -> Found {
-        match Message::<Vec<u8>>::parse(&self.buffer) {
+        match Message::<Vec<u8>>::parse(self.rest()) {
             Ok((Message::Response(answer), used)) => {
-                self.buffer.drain(..used);
+                self.done += used;
                 Found::Item(Item::Answer(answer))
             }
-            Err(ParseError::Incomplete(_)) if self.buffer.len() < MAX_ANSWER_BYTES => Found::More,
+            Err(ParseError::Incomplete(_)) if self.rest().len() < MAX_ANSWER_BYTES => Found::More,
             _ => Found::Nothing,
         }
     }
 
     fn packet(&mut self) -> Found {
-        let [_, channel, high, low, first, ..] = *self.buffer.as_slice() else { return Found::More };
+        let [_, channel, high, low, first, ..] = *self.rest() else { return Found::More };
         let length = usize::from(u16::from_be_bytes([high, low]));
         // Version 2 of RTP and RTCP.
         if channel > 1 || !(MIN_PACKET_BYTES..=MAX_PACKET_BYTES).contains(&length) || first >> 6 != 2 {
@@ -82,21 +90,26 @@ impl Demux {
         }
         let end = HEAD_BYTES + length;
         // One that begins within it may go on behind it.
-        let until = (end + ANSWER.len() - 1).min(self.buffer.len());
-        let within = self.buffer.get(HEAD_BYTES..until).unwrap_or_default();
+        let until = (end + ANSWER.len() - 1).min(self.rest().len());
+        let within = self.rest().get(HEAD_BYTES..until).unwrap_or_default();
         if let Some(at) = find(within, ANSWER) {
             return self.take_out_answer(HEAD_BYTES + at, end, channel);
         }
-        if self.buffer.len() < end || may_begin(within, end - HEAD_BYTES) {
+        if self.rest().len() < end || may_begin(within, end - HEAD_BYTES) {
             return Found::More;
         }
-        let bytes = self.buffer.drain(..end).skip(HEAD_BYTES).collect();
+        self.take_packet(channel, end)
+    }
+
+    fn take_packet(&mut self, channel: u8, end: usize) -> Found {
+        let bytes = self.rest().get(HEAD_BYTES..end).unwrap_or_default().to_vec();
+        self.done += end;
         Found::Item(Item::Packet(channel, bytes))
     }
 
     /// An answer begins at `at`, within the packet that should end at `end`: what is around it is the packet.
     fn take_out_answer(&mut self, at: usize, end: usize, channel: u8) -> Found {
-        let rest = self.buffer.get(at..).unwrap_or_default();
+        let rest = self.rest().get(at..).unwrap_or_default();
         let length = match Message::<&[u8]>::parse(rest) {
             Ok((Message::Response(_), used)) => Some(used),
             Err(ParseError::Incomplete(_)) if rest.len() < MAX_ANSWER_BYTES => return Found::More,
@@ -104,12 +117,9 @@ impl Demux {
             _ => None,
         };
         let Some(length) = length else {
-            if self.buffer.len() < end {
-                return Found::More;
-            }
-            let bytes = self.buffer.drain(..end).skip(HEAD_BYTES).collect();
-            return Found::Item(Item::Packet(channel, bytes));
+            return if self.rest().len() < end { Found::More } else { self.take_packet(channel, end) };
         };
+        let at = self.done + at;
         self.buffer.drain(at..at + length);
         self.injected += 1;
         self.packet()
@@ -118,9 +128,9 @@ impl Demux {
     /// What the buffer begins with is nothing: go on where something may begin.
     fn skip(&mut self) {
         let begins = |byte: &u8| *byte == b'$' || *byte == b'R';
-        let rest = self.buffer.get(1..).unwrap_or_default();
+        let rest = self.rest().get(1..).unwrap_or_default();
         let count = 1 + rest.iter().position(begins).unwrap_or(rest.len());
-        self.buffer.drain(..count);
+        self.done += count;
         self.junk_bytes += count as u64;
     }
 }
@@ -208,6 +218,17 @@ mod tests {
         let (items, demux) = take(&bytes.concat(), 5);
         assert_eq!(told(&items), ["0:a", "0:b"]);
         assert!(demux.junk_bytes > 20, "{}", demux.junk_bytes);
+    }
+
+    #[test]
+    fn a_flood_of_beginnings_takes_no_longer_than_it_is_long() {
+        let mut demux = Demux::default();
+        for _ in 0..64 {
+            demux.push(&[b'$'; 1 << 16]);
+            assert_eq!(demux.next(), None);
+        }
+        // What may still become a head is kept.
+        assert!(demux.junk_bytes > (64 << 16) - 8 && demux.buffer.len() < 3 << 16);
     }
 
     proptest! {

@@ -34,6 +34,8 @@ const PAIRS: usize = 32;
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 /// The largest datagram.
 const BUFFER_BYTES: usize = 65_536;
+/// Packets that are kept before it was told to send: those that overtake its answer.
+const EARLY: usize = 4096;
 
 /// One connection.
 #[derive(Debug)]
@@ -101,7 +103,9 @@ impl Link {
                             asked = Instant::now();
                         }
                     }
-                    Item::Packet(channel, bytes) => early.push((channel, bytes)),
+                    Item::Packet(channel, bytes) if early.len() < EARLY => early.push((channel, bytes)),
+                    // Its number will be missing.
+                    Item::Packet(..) => {}
                 }
             }
         }

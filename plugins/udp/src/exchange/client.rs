@@ -2,11 +2,11 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_platform::{UdpOptions, UdpReceiver, is_same_peer, monotonic_ns, seconds};
+use lockstep_platform::{UdpOptions, UdpReceiver, is_same_peer, local_for, monotonic_ns, seconds};
 use lockstep_plugin_api::{Clock, Error, Exchange, Host, LogLevel, Stop};
 
 use super::ledger::{Fate, Ledger};
@@ -65,12 +65,8 @@ impl Client {
         line: Arc<Mutex<Timeline>>,
         counters: Arc<Mutex<ExchangeCounters>>,
     ) -> io::Result<Self> {
-        let any: IpAddr = match plan.address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
         Ok(Self {
-            receiver: UdpReceiver::open(&UdpOptions::bind(SocketAddr::new(any, 0)))?,
+            receiver: UdpReceiver::open(&UdpOptions::bind(local_for(plan.address)))?,
             plan,
             stamp,
             line,
@@ -142,12 +138,19 @@ impl Client {
         Ok(t0_ns)
     }
 
+    /// A question that is not sent: its id.
+    pub(super) fn expect_for_fuzzing(&mut self) -> u64 {
+        self.number = self.number.wrapping_add(1);
+        self.ledger.ask(self.number.into());
+        self.number.into()
+    }
+
     /// What a packet is: the device's times if it is the awaited answer and fit to be used, and
     /// the reason if its clock started a new time line; `None` if it is to be passed over.
     ///
     /// # Errors
     /// It is the awaited answer, and not to be used.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         packet: &[u8],
         from: SocketAddr,

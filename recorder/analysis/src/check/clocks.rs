@@ -63,17 +63,25 @@ pub(super) fn find_events(synchronizer: &Synchronizer<'_>, out: &mut Vec<Finding
 }
 
 /// Whether a number can have been measured at all.
-fn possible(offset: &ClockOffset) -> bool {
+pub(crate) fn possible(offset: &ClockOffset) -> bool {
     let fine = |value: f64| value == 0.0 || (SMALLEST_S..=FARTHEST_S).contains(&value.abs());
     fine(offset.offset_s) && fine(offset.collection_time_s)
 }
 
+/// Which of the offsets of a stream were not measured: numbers that cannot be, and those that are far from
+/// all around them.
+pub(crate) fn unmeasured(all: &[ClockOffset]) -> Vec<usize> {
+    let (kept, mut garbage): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| possible(&all[at]));
+    let offsets: Vec<&ClockOffset> = kept.iter().map(|&at| &all[at]).collect();
+    garbage.extend((0..kept.len()).filter(|&at| alone(&offsets, at)).map(|at| kept[at]));
+    garbage.sort_unstable();
+    garbage
+}
+
 fn offsets(stream: &ScannedStream, has_exchanges: bool, out: &mut Vec<Finding>) {
     let all = &stream.clock_offsets;
-    let mut garbage: Vec<&ClockOffset> = all.iter().filter(|offset| !possible(offset)).collect();
+    let garbage: Vec<&ClockOffset> = unmeasured(all).into_iter().map(|at| &all[at]).collect();
     let kept: Vec<&ClockOffset> = all.iter().filter(|offset| possible(offset)).collect();
-    garbage.extend((0..kept.len()).filter(|&at| alone(&kept, at)).map(|at| kept[at]));
-    garbage.sort_by_key(|offset| offset.file_offset);
     if let Some(first) = garbage.first() {
         let what = format!(
             "{} of {} clock offsets were not measured, the first: {:e} s at {:e} s",

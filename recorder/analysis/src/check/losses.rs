@@ -10,7 +10,7 @@ use crate::Recording;
 use crate::clocks::EXCHANGE_TYPE;
 
 /// XDF type of the recorder's own stream of events.
-const EVENTS_TYPE: &str = "RecorderEvents";
+pub(crate) const EVENTS_TYPE: &str = "RecorderEvents";
 
 /// One source of the configuration that a recording was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]

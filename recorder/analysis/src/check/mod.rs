@@ -3,8 +3,9 @@
 //! Each finding says where it is, what it means and what to do. Nothing is repaired here; readers pass
 //! over damage by themselves.
 
-mod clocks;
-mod losses;
+pub mod checksums;
+pub(crate) mod clocks;
+pub(crate) mod losses;
 mod rules;
 mod side_files;
 mod stamps;
@@ -23,6 +24,7 @@ pub use losses::{ConfiguredSource, configured_sources, source_of};
 pub use rules::{ALL as RULES, Rule};
 pub use stamps::{Place, Places, StampFacts};
 pub use structure::footer_agrees;
+pub(crate) use structure::same;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -158,6 +160,7 @@ pub fn check(recording: &Recording, progress: &mut dyn FnMut(u64, u64)) -> Resul
     structure::find(recording, &facts, &mut findings);
     streams::find(recording, &facts, &mut findings);
     losses::find(recording, &facts, &mut findings)?;
+    checksums::find(recording, &mut findings)?;
     clocks::find(recording, clocks, &mut findings)?;
     clocks::find_events(&synchronizer, &mut findings);
     findings.sort_by_key(|f| (std::cmp::Reverse(f.severity), f.offset.unwrap_or(u64::MAX), f.stream_id));

@@ -27,31 +27,31 @@ macro_rules! rules {
 rules! {
     DAMAGE = "damage", Error,
         "bytes of the file are not what was written, or were never written; the samples in them are lost, all others can be read",
-        "compare with a backup copy; if there is none, use the file as it is: what can be read is right";
+        "compare with a backup copy; if there is none, `lockstep recover FILE` writes what can be read into a whole file";
     CUT = "cut", Error,
         "the file ends in the middle: the recorder or the copy did not finish",
-        "copy it again from where it was recorded; complete samples before the cut are kept";
+        "copy it again from where it was recorded, or close it with `lockstep recover FILE`: complete samples before the cut are kept";
     UNPACK = "unpack", Error,
         "the packed file is damaged: what comes after that place is lost",
-        "copy it again, or use an unpacked copy";
+        "copy it again, or use an unpacked copy; `lockstep recover FILE` keeps what comes before that place";
     REPAIRED = "repaired", Warning,
         "a field of a chunk is wrong, but what it holds could be read",
-        "nothing here; other readers may stumble: export with --format xdf for them";
+        "nothing here; other readers may stumble: `lockstep recover FILE` writes a file that they read";
     STRANGE = "strange", Note,
         "something this version of the format does not define was passed over",
         "nothing, unless you know what program wrote it";
     REPEATED_HEADER = "repeated-header", Warning,
         "a stream id has two headers: other readers mix the two streams, or refuse the file",
-        "choose streams by name; recordings that were joined by hand look like this";
+        "choose streams by name, or give them ids of their own with `lockstep recover FILE`; recordings that were joined by hand look like this";
     NO_FILE_HEADER = "no-file-header", Warning,
         "the chunk that begins every file is missing or cannot be read",
-        "nothing here; other readers may refuse the file";
+        "nothing here; other readers may refuse the file: `lockstep recover FILE` makes a header";
     NO_STREAMS = "no-streams", Error,
         "there is nothing in the file",
         "look for another copy";
     NO_FOOTER = "no-footer", Warning,
         "the stream was not closed: the recorder was killed, or its last words are lost; the last moments may be missing",
-        "nothing for the samples; compare the duration with your notes";
+        "compare the duration with your notes; `lockstep recover FILE` makes a footer for readers that want one";
     FOOTER_COUNT = "footer-count", Error,
         "the recorder wrote another number of samples than can be read",
         "see the findings about damage; without any, the recorder's own count was wrong";
@@ -102,7 +102,7 @@ rules! {
         "see the events with `lockstep info`; samples that point beyond the end of the file have lost what they point at";
     OFFSET_GARBAGE = "offset-garbage", Error,
         "these clock offsets were never measured: LabRecorder writes arbitrary numbers when a measurement times out",
-        "`smooth` and `robust` withstand a few; check the result with `lockstep clock --plot`";
+        "`smooth` and `robust` withstand a few; `lockstep recover FILE` writes a file without them";
     OFFSET_REPEATED = "offset-repeated", Warning,
         "the same offset was written again as if it were new: no measurement succeeded in between",
         "count them as no measurement: the device was not reached, and its drift is unknown for that long";
@@ -127,4 +127,19 @@ rules! {
     CLOCK_EVENT = "clock-event", Note,
         "the device's clock was set, restarted or slewed during the recording",
         "it is allowed for; see `lockstep clock --plot` for when and by how much";
+    CHECKSUM = "checksum", Error,
+        "the recorder noted a checksum of these bytes, and they have another now: a disk or a copy changed them",
+        "compare with a backup copy; samples in these bytes may be wrong even where they can be read";
+    CHECKSUMS = "checksums", Note,
+        "the recorder notes checksums of what it wrote; the last bytes of a file have none",
+        "nothing";
+    CHECKSUMS_OF_OTHER = "checksums", Note,
+        "the file was written anew by `lockstep recover`",
+        "check the original to see which of its bytes were changed";
+    RECOVERED = "recovered", Note,
+        "the file was written by `lockstep recover` from another, and all that was in that is in this",
+        "nothing";
+    RECOVERED_LOSS = "recovered", Error,
+        "the file was written by `lockstep recover` from a damaged one, not all of which could be kept",
+        "see the file's header for what was skipped; keep the original";
 }

@@ -5,6 +5,7 @@ use lockstep_xdf::{Damage, DamageReason, ScannedStream};
 use super::rules::{self, Rule};
 use super::{Finding, StampFacts};
 use crate::Recording;
+use crate::file::RECOVERED;
 
 pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Finding>) {
     let scan = &recording.scan;
@@ -27,11 +28,29 @@ pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Fi
         };
         out.push(Finding::new(&rules::NO_FILE_HEADER, what).at(lockstep_xdf::MAGIC.len() as u64));
     }
+    recovered(recording, out);
     if scan.streams.is_empty() {
         out.push(Finding::new(&rules::NO_STREAMS, "no stream in the file"));
     }
     for (stream, facts) in scan.streams.iter().zip(facts) {
         footer(recording, stream, facts, out);
+    }
+}
+
+/// What the header of a recovered file says of the file it is from.
+fn recovered(recording: &Recording, out: &mut Vec<Finding>) {
+    let notes = recording.header.iter().flat_map(|header| &header.children);
+    for note in notes.filter(|child| child.name == RECOVERED) {
+        let number =
+            |name: &str| note.text_at(name).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+        let (samples, bytes) = (number("samples_lost"), number("bytes_skipped"));
+        let what = format!(
+            "recovered from {}: {samples} samples lost, {bytes} bytes skipped",
+            note.text_at("from").unwrap_or("another file")
+        );
+        let rule = if samples + bytes > 0 { &rules::RECOVERED_LOSS } else { &rules::RECOVERED };
+        let finding = Finding::new(rule, what).at(lockstep_xdf::MAGIC.len() as u64);
+        out.push(Finding { samples_lost: Some(samples).filter(|&samples| samples > 0), ..finding });
     }
 }
 
@@ -101,7 +120,7 @@ fn footer(recording: &Recording, stream: &ScannedStream, facts: &StampFacts, out
 }
 
 /// Whether two numbers are the same, but for the 16 digits (in places fewer) that recorders write.
-fn same(a: f64, b: f64) -> bool {
+pub(crate) fn same(a: f64, b: f64) -> bool {
     a == b || (a - b).abs() <= 1e-14 * a.abs().max(b.abs())
 }
 

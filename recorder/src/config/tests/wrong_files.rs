@@ -407,3 +407,19 @@ fn several_errors_are_shown_together_in_the_order_of_the_file() {
     assert_eq!(error.to_string().lines().count(), 1);
     assert!(error.to_string().ends_with("(and 2 more)"), "{error}");
 }
+
+#[test]
+fn isolation_is_one_of_two_words_and_memory_is_for_one_of_them() {
+    let report = report_with("required = false", "isolation = \"thread\"");
+    assert_shows(&report, &["must be one of \"process\" or \"none\"", "found the text \"thread\""]);
+    let report = report_with("required = false", "isolation = \"none\"\nmemory_mb = 64");
+    assert_shows(
+        &report,
+        &[
+            "`memory_mb` is for a process of its own, and source \"markers\" has isolation = \"none\"",
+            "write isolation = \"process\", or leave memory_mb out",
+        ],
+    );
+    let report = report_with("required = false", "isolation = \"process\"\nmemory_mb = 1");
+    assert_shows(&report, &["must be an integer from 32 to 1048576, found the number 1"]);
+}

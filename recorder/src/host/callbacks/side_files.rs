@@ -6,7 +6,8 @@ use lockstep_plugin_api::sys;
 
 use super::call;
 use crate::host::arguments::{array, sized, text};
-use crate::recording::intake::{Refusal, SourceIntake};
+use crate::host::sink::Sink;
+use crate::recording::intake::Refusal;
 
 /// What a plugin gets.
 pub static TABLE: sys::SideFiles = sys::SideFiles {
@@ -22,13 +23,13 @@ unsafe extern "C" fn create(
     suffix: sys::Str,
     out: *mut sys::SideFile,
 ) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         // SAFETY: the plugin lends the struct and the texts for the call.
         let (mut made, what, suffix) =
             unsafe { (sized(out)?, text(what, "what it holds")?, text(suffix, "its suffix")?) };
-        let (id, file) = source.add_side_file(what, suffix)?;
+        let (id, file_name) = source.add_side_file(what, suffix)?;
         // Kept for ever, as the table that the plugin knows it by.
-        let name: &'static str = Box::leak(file.file_name.clone().into_boxed_str());
+        let name: &'static str = Box::leak(file_name.into_boxed_str());
         (made.id, made.file_name) = (id, sys::Str::new(name));
         // SAFETY: not NULL, aligned, and as large as version 1.0 of the struct at least, which is all that it has.
         unsafe { out.write(made) };
@@ -45,7 +46,7 @@ unsafe extern "C" fn append(
     byte_count: usize,
     offset: *mut u64,
 ) -> sys::Status {
-    let body = |source: &SourceIntake| {
+    let body = |source: &dyn Sink| {
         if !offset.is_aligned() {
             return Err(Refusal::Invalid("the place for the offset is not aligned".to_owned()));
         }

@@ -7,6 +7,7 @@ use crossbeam_channel::Receiver;
 
 use super::*;
 use crate::host::testing::{source, stream_info};
+use crate::recording::intake::SourceIntake;
 use crate::recording::notice::Notice;
 
 struct Host {

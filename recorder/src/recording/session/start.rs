@@ -123,6 +123,7 @@ impl Session {
                     "plugin": s.plugin.id,
                     "plugin_version": s.plugin.version,
                     "plugin_from": s.plugin.origin.to_string(),
+                    "isolation": s.isolation,
                 })).collect::<Vec<_>>(),
                 "master_clock": master_clock.as_ref().map(|c| c.server.to_string()),
             }),
@@ -135,7 +136,7 @@ impl Session {
             running.push(Running { intake, plugin, driven, start_answered: false });
         };
         for source in sources {
-            run(source.intake, source.plugin.id, Box::new(source.instance));
+            run(source.intake, source.plugin.id, source.driven);
         }
         if let Some(clock) = master_clock {
             run(clock.intake, ntp::MADE_BY.to_owned(), Box::new(clock.client));

@@ -56,6 +56,7 @@ impl Meters {
             required: source.required,
             state,
             reason,
+            child: None,
             queue_fill: source.budget.fill(),
             streams: source.streams.iter().map(|s| self.stream(s, at_s)).collect(),
             clocks,

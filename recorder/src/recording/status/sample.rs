@@ -37,6 +37,7 @@ pub(crate) fn source(name: &str, state: State) -> SourceStatus {
         required: true,
         state,
         reason: String::new(),
+        child: None,
         queue_fill: 0.0,
         lost_of_no_stream: 0,
         gaps_of_no_stream: 0,

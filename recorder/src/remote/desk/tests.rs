@@ -144,3 +144,37 @@ fn the_network_is_looked_through_for_what_is_configured_and_what_is_selected() {
     assert_eq!(streams, ["type='EEG'", "name='Markers'"]);
     assert!(outlook.text.contains("what is configured: net; the next file is "), "{}", outlook.text);
 }
+
+#[test]
+fn from_another_machine_no_folder_outside_of_the_configurations_is_chosen() {
+    let lab = lab(UDP);
+    let desk = lab.desk();
+    let allows = |root: &str, from: &str| {
+        let command = protocol::parse(Line::Text(format!("filename {{root:{root}}}"))).expect("right");
+        desk.allows(&command, from.parse().expect("an address"))
+    };
+    let folder = lab.folder.path();
+    let (inside, beside) = (folder.join("Study 1"), format!("{}x", folder.display()));
+    let up = folder.join("a").join("..").join("..").join("x");
+    for (root, is_inside) in [
+        (folder.display().to_string(), true),
+        (inside.display().to_string(), true),
+        (String::new(), true),
+        (beside, false),
+        (up.display().to_string(), false),
+        ("/".to_owned(), false),
+        ("data".to_owned(), false),
+        ("..".to_owned(), false),
+    ] {
+        for from in ["192.0.2.9:7", "[2001:db8::1]:7", "[::ffff:192.0.2.9]:7"] {
+            let told = allows(&root, from);
+            assert_eq!(told.is_ok(), is_inside, "{root:?}: {told:?}");
+            assert!(is_inside || told.is_err_and(|text| text.contains("set `directory` in [recording]")));
+        }
+        for from in ["127.0.0.1:7", "[::1]:7", "[::ffff:127.0.0.1]:7"] {
+            assert_eq!(allows(&root, from), Ok(()), "this machine's users choose where they like: {root:?}");
+        }
+    }
+    let other = protocol::parse(Line::Text("filename {task:x}".to_owned())).expect("right");
+    assert_eq!(desk.allows(&other, "192.0.2.9:7".parse().expect("an address")), Ok(()));
+}

@@ -20,6 +20,10 @@ struct Lab {
 
 /// A server, and a recorder that answers each command with what it was; `stop` it answers late.
 fn lab() -> Lab {
+    lab_with(None)
+}
+
+fn lab_with(token: Option<Secret>) -> Lab {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (end, mut ended) = oneshot::channel();
@@ -33,10 +37,11 @@ fn lab() -> Lab {
             selected: Default::default(),
             filename: Default::default(),
             network: None,
+            refused: 0,
             recording: None,
             last: None,
         });
-        let mut server = Server::start(listener, board.subscribe()).expect("a thread");
+        let mut server = Server::start(listener, board.subscribe(), token).expect("a thread");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             loop {
@@ -208,5 +213,28 @@ fn lines_that_are_too_long_or_no_text_are_told() {
     assert!(answers[1].starts_with("ERROR the line is not UTF-8"), "{answers:?}");
     assert!(answers[2].starts_with("ERROR an empty line"), "{answers:?}");
     assert!(answers[3].starts_with("OK commands, one a line: start"), "{answers:?}");
+    lab.finish();
+}
+
+#[test]
+fn only_who_says_the_token_is_obeyed() {
+    let lab = lab_with(Some(Secret::new("2f1c9d7be04a4d0f")));
+    let right = lab.connect();
+    let answers = talk(&right, b"token 2f1c9d7be04a4d0f\nstart\nstatus\n", 3);
+    assert_eq!(answers[..2], ["OK the token is right", "OK Start"]);
+    assert!(!answers[2].contains("2f1c9d7b"), "{answers:?}");
+    for wrong in ["start\nstart\n", "status\n", "token 2f1c9d7be04a4d0e\nstart\n", "nonsense\n", "token\n"] {
+        let mut socket = lab.connect();
+        let begun = Instant::now();
+        socket.write_all(wrong.as_bytes()).expect("sent");
+        let mut all = Vec::new();
+        // It may be reset, for not all was read.
+        let _ = socket.read_to_end(&mut all);
+        let all = String::from_utf8(all).expect("text");
+        assert!(all.starts_with("ERROR ") && all.lines().count() == 1, "{wrong:?}: {all}");
+        assert!(begun.elapsed() >= REFUSAL_PAUSE, "guessing takes long: {:?}", begun.elapsed());
+    }
+    assert_eq!(*lab.asked.lock(), [Command::Start], "of the one with the token");
+    assert_eq!(talk(&right, b"stop\n", 1), ["OK Stop"], "it goes on beside them");
     lab.finish();
 }

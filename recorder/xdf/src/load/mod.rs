@@ -2,6 +2,7 @@
 
 pub(crate) mod block;
 mod numbers;
+mod pieces;
 mod rows;
 mod run;
 mod texts;
@@ -14,6 +15,7 @@ use crate::layout::SampleLayout;
 use crate::scan::{SampleChunk, Scan, ScannedStream};
 use crate::source::ReadAt;
 
+pub use pieces::{SampleRun, SampleRuns};
 pub(crate) use rows::Channels;
 pub(crate) use run::Run;
 

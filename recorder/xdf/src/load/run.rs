@@ -40,7 +40,7 @@ pub(crate) struct Run<'s> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
     pub(super) chunk: SampleChunk,
-    way: Way,
+    pub(super) way: Way,
     pub(super) at: u64,
     /// Samples that are still to be read.
     pub(super) left: u64,
@@ -48,7 +48,7 @@ pub(super) struct Open {
 
 /// How the samples of a chunk lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// All as long as each other. If a sample's mark says otherwise, it is damaged.
     Even { stamped: bool },
     /// Each as its mark says; checked before.
@@ -250,7 +250,7 @@ impl<'s> Run<'s> {
     }
 
     /// Adds to the damage before if it goes on from there.
-    fn report_more(&mut self, offset: u64, bytes: u64, lost: u64, zeros: bool) {
+    pub(super) fn report_more(&mut self, offset: u64, bytes: u64, lost: u64, zeros: bool) {
         if let Some(last) = self.damage.list.last_mut()
             && last.offset + last.bytes == offset
             && let Some(sum) = &mut last.samples_lost

@@ -169,8 +169,18 @@ impl Scanner<'_> {
                 return self.part_until(stream, offset, head, layout, next);
             }
             let walk = self.walk(layout, body, end, UNBOUNDED)?;
-            let whole = walk.stop == Stop::Limit && walk.end == end;
-            self.part(stream, offset, head, &walk, end, !whole);
+            if walk.stop == Stop::Limit && walk.end == end {
+                self.part(stream, offset, head, &walk, end, false);
+            } else {
+                // Count and samples fit neither each other nor the stream: they are another's, perhaps.
+                self.damage.push(Damage {
+                    offset,
+                    bytes: end - offset,
+                    reason: DamageReason::BadSamples,
+                    stream_id: head.stream_id,
+                    samples_lost: None,
+                });
+            }
             return Ok(end);
         }
         // The file ends inside the chunk, and all that is there of it are samples.

@@ -1,0 +1,566 @@
+//! The thread that starts a child, takes what it says, and starts another when it is gone.
+
+use std::io::{PipeReader, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use lockstep_platform::child::{Ended, readable, signal_name};
+use parking_lot::Mutex;
+use serde_json::json;
+
+use super::{ChildSpec, Command, Facts, Made, Told};
+use crate::host::child::frame::{Creation, FromChild, FromParent, PROTOCOL};
+use crate::host::child::process::Process;
+use crate::host::child::receive;
+use crate::host::{ConfigProblem, StopReport};
+use crate::recording::intake::SourceIntake;
+use crate::recording::notice::Level;
+use crate::recording::state::State;
+use crate::recording::status::ChildStatus;
+
+/// Between two looks at a child.
+const LOOK_PERIOD: Duration = Duration::from_millis(250);
+/// The same, of one that is about to end.
+const END_PERIOD: Duration = Duration::from_millis(2);
+/// A child that has closed its pipe ends within this.
+const MUTE_WAIT: Duration = Duration::from_millis(500);
+/// Loading a plugin, making an instance, and starting it again take no longer.
+const STEP_WAIT: Duration = Duration::from_secs(10);
+/// A child that was asked to stop is killed after this: the session waits a little longer.
+const STOP_WAIT: Duration = Duration::from_millis(550);
+/// A source whose process ends so often before it has ever started cannot be started.
+const FIRST_STARTS: u32 = 3;
+/// What is waited before another child is started, after each that ended soon.
+const RESTART_WAITS_S: [f64; 7] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0];
+/// A child that has lived so long was well.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+/// Reads of what a child has left behind: more than its pipe holds.
+const LAST_READS: usize = 16;
+
+/// How far a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Loading,
+    Loaded,
+    Creating,
+    Created,
+    Starting,
+    Running,
+}
+
+/// What a child says of itself.
+#[derive(Debug)]
+enum News {
+    Hello(u32, Facts),
+    CannotLoad(String),
+    Made(Made),
+    Started(Option<String>),
+    Stopped(Option<String>),
+}
+
+/// What an instance is made from.
+#[derive(Debug)]
+struct Making {
+    options_json: String,
+    probes: u32,
+    interval_s: f64,
+}
+
+/// The thread that watches over the children of one source, one after the other.
+#[derive(Debug)]
+pub struct Supervisor {
+    spec: ChildSpec,
+    commands: Receiver<Command>,
+    told: Sender<Told>,
+    woken: PipeReader,
+    status: Arc<Mutex<ChildStatus>>,
+    receiver: Option<receive::Receiver>,
+    making: Option<Making>,
+    process: Option<Process>,
+    step: Step,
+    step_began: Instant,
+    /// How far a child is to get.
+    wanted: Step,
+    /// How far the session knows it to have got.
+    answered: Step,
+    /// It has said that it cannot, or that it is over: nothing is started any more.
+    is_over: bool,
+    /// When the session asked it to stop.
+    asked_to_stop: Option<Instant>,
+    stop_report: Option<StopReport>,
+    ended_soon: usize,
+    restart_at: Option<Instant>,
+    looked: Instant,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        spec: ChildSpec,
+        commands: Receiver<Command>,
+        told: Sender<Told>,
+        woken: PipeReader,
+        status: Arc<Mutex<ChildStatus>>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            spec,
+            commands,
+            told,
+            woken,
+            status,
+            receiver: None,
+            making: None,
+            process: None,
+            step: Step::Loading,
+            step_began: now,
+            wanted: Step::Loaded,
+            answered: Step::Loading,
+            is_over: false,
+            asked_to_stop: None,
+            stop_report: None,
+            ended_soon: 0,
+            restart_at: None,
+            looked: now,
+        }
+    }
+
+    /// Until the source is stopped, or nobody is there who could stop it.
+    pub fn run(mut self) {
+        match Process::spawn(&self.spec) {
+            Ok(process) => self.adopt(process),
+            Err(e) => {
+                self.tell(Told::Hello(Err(format!("no process could be started: {e}"))));
+                return;
+            }
+        }
+        loop {
+            self.wait();
+            let is_dropped = self.take_commands();
+            self.hear();
+            self.look();
+            if self.process.is_none() && (self.asked_to_stop.is_some() || is_dropped) {
+                let report = self.stop_report.take().unwrap_or(StopReport::Clean);
+                self.tell(Told::Stopped(report));
+                return;
+            }
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        // There is room for each there is; nobody may be left to hear it.
+        drop(self.told.try_send(told));
+    }
+
+    fn intake(&self) -> Option<&SourceIntake> {
+        self.receiver.as_ref().map(receive::Receiver::intake)
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        if let Some(intake) = self.intake() {
+            intake.log(level, text);
+        }
+    }
+
+    fn adopt(&mut self, process: Process) {
+        self.status.lock().pid = Some(process.pid);
+        self.process = Some(process);
+        self.step_to(Step::Loading);
+    }
+
+    fn step_to(&mut self, step: Step) {
+        self.step = step;
+        self.step_began = Instant::now();
+    }
+
+    /// Wait until there is something to do.
+    fn wait(&mut self) {
+        let now = Instant::now();
+        let mut wait = LOOK_PERIOD.saturating_sub(now.duration_since(self.looked));
+        let is_killed = self.process.as_ref().is_some_and(|process| process.killed_for.is_some());
+        let stop_by = self.asked_to_stop.filter(|_| !is_killed).map(|asked| asked + STOP_WAIT);
+        for deadline in [self.restart_at, stop_by].into_iter().flatten() {
+            wait = wait.min(deadline.saturating_duration_since(now));
+        }
+        let (mut frames, mut prints) = (None, None);
+        if let Some(process) = &mut self.process {
+            if process.is_mute || process.killed_for.is_some() {
+                wait = wait.min(END_PERIOD);
+            }
+            let pause = process.printed.pause(now);
+            wait = pause.map_or(wait, |pause| wait.min(pause));
+            prints = (!process.is_blank && pause.is_none()).then(|| process.prints.as_fd());
+            frames = (!process.is_mute).then(|| process.frames.as_fd());
+        }
+        // An error would be one of this program; without the wait it would turn in circles.
+        match readable([frames, prints, Some(self.woken.as_fd())], wait) {
+            Ok([_, _, true]) => drop((&self.woken).read(&mut [0; 16])),
+            Ok(_) => {}
+            Err(_) => std::thread::sleep(END_PERIOD),
+        }
+    }
+
+    /// Do what the session asks for; whether there is no session any more.
+    fn take_commands(&mut self) -> bool {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Create { intake, options_json, probes, interval_s }) => {
+                    self.receiver = Some(receive::Receiver::new(intake));
+                    self.making = Some(Making { options_json, probes, interval_s });
+                    self.wanted = Step::Created;
+                }
+                Ok(Command::Start) => self.wanted = Step::Running,
+                Ok(Command::Stop) => self.begin_to_stop(),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.begin_to_stop();
+                    return true;
+                }
+            }
+        }
+        self.advance();
+        false
+    }
+
+    /// Ask the child for the next step, if it is to get further than it is.
+    fn advance(&mut self) {
+        let Some(process) = self.process.as_mut().filter(|_| self.asked_to_stop.is_none()) else { return };
+        match (self.step, &self.making) {
+            (Step::Loaded, Some(making)) if self.wanted >= Step::Created => {
+                let Making { options_json, probes, interval_s } = making;
+                let (probes, interval_s) = (*probes, *interval_s);
+                process.say(&FromParent::Create { options_json, probes, interval_s });
+                self.step_to(Step::Creating);
+            }
+            (Step::Created, _) if self.wanted == Step::Running => {
+                process.say(&FromParent::Start);
+                self.step_to(Step::Starting);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_to_stop(&mut self) {
+        if self.asked_to_stop.is_some() {
+            return;
+        }
+        self.asked_to_stop = Some(Instant::now());
+        self.restart_at = None;
+        let is_restarting = self.answered == Step::Running && self.step < Step::Running;
+        match &mut self.process {
+            // Its source was told to be lost, and nothing of it is new.
+            Some(process) if is_restarting => {
+                self.stop_report = Some(StopReport::Clean);
+                process.kill("was starting again".to_owned());
+            }
+            Some(process) => process.say(&FromParent::Stop),
+            None => {}
+        }
+    }
+
+    /// Take what the child has said and printed. Whether it may have more.
+    fn hear(&mut self) -> bool {
+        let Some(process) = &mut self.process else { return false };
+        let mut news = Vec::new();
+        let receiver = &mut self.receiver;
+        let more = process.listen(|said, answers| match News::of(&said) {
+            Some(it) => news.push(it),
+            None => {
+                if let Some(receiver) = receiver {
+                    receiver.take(said, answers);
+                }
+            }
+        });
+        let mut lines = Vec::new();
+        process.read_prints(|line| match receiver {
+            Some(receiver) => receiver.intake().log(Level::Info, line),
+            None => lines.push(line.to_owned()),
+        });
+        lines.into_iter().for_each(|line| process.printed.keep(line));
+        if let Some(receiver) = receiver {
+            process.printed.take_kept().iter().for_each(|line| receiver.intake().log(Level::Info, line));
+        }
+        news.into_iter().for_each(|news| self.take(news));
+        self.advance();
+        more
+    }
+
+    fn kill(&mut self, why: String) {
+        if let Some(process) = &mut self.process {
+            process.kill(why);
+        }
+    }
+
+    fn take(&mut self, news: News) {
+        let is_first = |answered: Step, step: Step| answered < step;
+        match news {
+            News::Hello(protocol, _) if protocol != PROTOCOL => {
+                self.kill(format!("speaks version {protocol} of what is {PROTOCOL} here"));
+            }
+            News::Hello(_, facts) => {
+                self.step_to(Step::Loaded);
+                if is_first(self.answered, Step::Loaded) {
+                    self.answered = Step::Loaded;
+                    self.tell(Told::Hello(Ok(facts)));
+                }
+            }
+            News::CannotLoad(why) if is_first(self.answered, Step::Loaded) => {
+                self.answered = Step::Loaded;
+                self.is_over = true;
+                self.tell(Told::Hello(Err(why)));
+            }
+            News::CannotLoad(why) => self.kill(format!("could not load its plugin again ({why})")),
+            News::Made(made) => {
+                self.step_to(Step::Created);
+                if is_first(self.answered, Step::Created) {
+                    self.answered = Step::Created;
+                    self.is_over = made != Made::Ready;
+                    self.tell(Told::Made(made));
+                } else if made != Made::Ready {
+                    self.kill(format!("could not make its instance again ({})", made.why()));
+                }
+            }
+            News::Started(failure) if is_first(self.answered, Step::Running) => {
+                self.answered = Step::Running;
+                self.step_to(Step::Running);
+                if failure.is_some() {
+                    self.give_up();
+                }
+                self.tell(Told::Started(failure.map_or(Ok(()), Err)));
+            }
+            News::Started(Some(why)) => self.kill(format!("could not be started again ({why})")),
+            News::Started(None) => self.step_to(Step::Running),
+            News::Stopped(failure) => {
+                self.stop_report = Some(failure.map_or(StopReport::Clean, StopReport::Failed));
+            }
+        }
+    }
+
+    /// The source has failed in its first start: what a thread of it still says is not recorded.
+    fn give_up(&mut self) {
+        self.is_over = true;
+        if let Some(intake) = self.intake() {
+            intake.close();
+        }
+        if let Some(process) = &mut self.process {
+            process.say(&FromParent::Stop);
+        }
+    }
+
+    /// Look at the child from outside, and start another where there is none.
+    fn look(&mut self) {
+        let now = Instant::now();
+        if self.restart_at.is_some_and(|at| at <= now) {
+            self.restart();
+        }
+        let Some(process) = &mut self.process else { return };
+        let is_ending = process.is_mute || process.killed_for.is_some();
+        if self.looked.elapsed() < LOOK_PERIOD && !is_ending && self.asked_to_stop.is_none() {
+            return;
+        }
+        if self.looked.elapsed() >= LOOK_PERIOD {
+            self.looked = now;
+            process.look();
+            self.status.lock().rss_bytes = Some(process.rss_bytes);
+        }
+        let step_for = now.duration_since(self.step_began);
+        let is_slow = step_for > STEP_WAIT
+            && match self.step {
+                Step::Loading | Step::Creating => true,
+                // The session looks after the first one.
+                Step::Starting => self.answered == Step::Running,
+                Step::Loaded | Step::Created | Step::Running => false,
+            };
+        if self.asked_to_stop.is_some_and(|asked| asked.elapsed() >= STOP_WAIT) {
+            process.kill(format!("did not stop within {} ms", STOP_WAIT.as_millis()));
+        } else if is_slow {
+            let what = match self.step {
+                Step::Loading => "did not load its plugin",
+                Step::Creating => "did not make its instance",
+                _ => "did not start",
+            };
+            process.kill(format!("{what} within {} s", STEP_WAIT.as_secs()));
+        } else if process.is_mute && process.mute_for(now) > MUTE_WAIT {
+            process.kill("closed its pipe to the recorder".to_owned());
+        }
+        if let Some(ended) = process.ended() {
+            self.ended(&ended);
+        }
+    }
+
+    /// The child has ended: what it left behind is taken, and it is decided what comes now.
+    fn ended(&mut self, ended: &Ended) {
+        for _ in 0..LAST_READS {
+            if !self.hear() {
+                break;
+            }
+        }
+        let Some(mut process) = self.process.take() else { return };
+        process.printed.finish(|line| self.log(Level::Info, line));
+        {
+            let mut status = self.status.lock();
+            (status.pid, status.rss_bytes) = (None, None);
+        }
+        let fate = process.fate(ended);
+        if self.asked_to_stop.is_some() {
+            self.stop_report.get_or_insert_with(|| StopReport::Failed(fate));
+            return;
+        }
+        if self.is_over {
+            return;
+        }
+        let lived = process.began.elapsed();
+        drop(process);
+        if self.wanted == Step::Running && self.answered < Step::Running && self.has_sent() {
+            // Its start has not answered, and did what it is for.
+            self.answered = Step::Running;
+            self.tell(Told::Started(Ok(())));
+        }
+        match self.answered {
+            Step::Loading => {
+                self.is_over = true;
+                self.answered = Step::Loaded;
+                self.tell(Told::Hello(Err(format!("while it was loaded, {fate}"))));
+            }
+            Step::Loaded | Step::Creating => {
+                self.is_over = true;
+                self.answered = Step::Created;
+                self.tell(Told::Made(Made::Failed(format!("while an instance was made, {fate}"))));
+            }
+            Step::Created | Step::Starting => self.ended_before_its_start(ended, &fate, lived),
+            Step::Running if self.intake().is_some_and(|i| i.state().0 == State::Finished) => {
+                self.is_over = true;
+                self.record_end(ended, &fate, lived, None);
+                self.log(Level::Warning, &format!("it had finished, and then {fate}"));
+            }
+            Step::Running => self.lost(ended, &fate, lived),
+        }
+    }
+
+    /// Whether a sample of it was ever taken.
+    fn has_sent(&self) -> bool {
+        let has_sent =
+            |intake: &SourceIntake| intake.streams.iter().any(|s| s.counters.received.load(Relaxed) > 0);
+        self.intake().is_some_and(has_sent)
+    }
+
+    fn ended_before_its_start(&mut self, ended: &Ended, fate: &str, lived: Duration) {
+        if self.wanted == Step::Running && self.ended_soon + 1 >= FIRST_STARTS as usize {
+            self.is_over = true;
+            self.answered = Step::Running;
+            self.record_end(ended, fate, lived, None);
+            let why = format!("{fate}, {FIRST_STARTS} times before it had started");
+            self.tell(Told::Started(Err(why)));
+            return;
+        }
+        let wait_s = self.plan_restart(lived);
+        self.record_end(ended, fate, lived, Some(wait_s));
+        self.log(Level::Error, &format!("before it had started, {fate}; it is started again in {wait_s} s"));
+    }
+
+    /// The source is lost, until the next child has started.
+    fn lost(&mut self, ended: &Ended, fate: &str, lived: Duration) {
+        let wait_s = self.plan_restart(lived);
+        self.record_end(ended, fate, lived, Some(wait_s));
+        if let Some(receiver) = &mut self.receiver {
+            receiver.lost(fate);
+        }
+        self.log(Level::Warning, &format!("it is started again in {wait_s} s"));
+    }
+
+    fn plan_restart(&mut self, lived: Duration) -> f64 {
+        if lived >= WELL_AFTER {
+            self.ended_soon = 0;
+        }
+        let wait_s = RESTART_WAITS_S[self.ended_soon.min(RESTART_WAITS_S.len() - 1)];
+        self.ended_soon += 1;
+        self.restart_at = Some(Instant::now() + Duration::from_secs_f64(wait_s));
+        wait_s
+    }
+
+    fn record_end(&self, ended: &Ended, fate: &str, lived: Duration, restart_in_s: Option<f64>) {
+        let Some(intake) = self.intake() else { return };
+        intake.record(
+            "child_exit",
+            json!({
+                "reason": fate, "code": ended.code, "signal": ended.signal.map(signal_name),
+                "lived_s": lived.as_secs_f64(), "memory_bytes": ended.most_bytes, "restart_in_s": restart_in_s,
+            }),
+        );
+    }
+
+    fn restart(&mut self) {
+        self.restart_at = None;
+        match Process::spawn(&self.spec) {
+            Ok(process) => {
+                let restarts = {
+                    let mut status = self.status.lock();
+                    status.restarts += 1;
+                    status.restarts
+                };
+                let pid = process.pid;
+                self.adopt(process);
+                let is_lost = self.answered == Step::Running;
+                if let Some(receiver) = &mut self.receiver {
+                    receiver.begin();
+                    receiver.intake().record("child_restart", json!({"pid": pid, "restarts": restarts}));
+                    if is_lost {
+                        // Refused only after the end.
+                        let _ = receiver.intake().set_state(0, State::Idle, "its process was started again");
+                    }
+                }
+            }
+            Err(e) => {
+                let wait_s = self.plan_restart(Duration::ZERO);
+                self.log(
+                    Level::Error,
+                    &format!("no process could be started: {e}; another try in {wait_s} s"),
+                );
+            }
+        }
+    }
+}
+
+impl News {
+    fn of(said: &FromChild<'_>) -> Option<Self> {
+        let owned = |text: &Option<&str>| text.map(str::to_owned);
+        Some(match said {
+            FromChild::Hello(hello) => Self::Hello(
+                hello.protocol,
+                Facts {
+                    id: hello.id.to_owned(),
+                    version: hello.version.to_owned(),
+                    // The child made it from one.
+                    schema: hello.schema.and_then(|schema| serde_json::from_str(schema).ok()),
+                },
+            ),
+            FromChild::CannotLoad(why) => Self::CannotLoad((*why).to_owned()),
+            FromChild::Created(Creation::Ready) => Self::Made(Made::Ready),
+            FromChild::Created(Creation::Failed(why)) => Self::Made(Made::Failed((*why).to_owned())),
+            FromChild::Created(Creation::BadOptions(problems)) => {
+                let problem = |&(path, message): &(&str, &str)| ConfigProblem {
+                    path: path.to_owned(),
+                    message: message.to_owned(),
+                };
+                Self::Made(Made::BadOptions(problems.iter().map(problem).collect()))
+            }
+            FromChild::Started(failure) => Self::Started(owned(failure)),
+            FromChild::Stopped(failure) => Self::Stopped(owned(failure)),
+            _ => return None,
+        })
+    }
+}
+
+impl Made {
+    fn why(&self) -> String {
+        match self {
+            Self::Ready => String::new(),
+            Self::BadOptions(problems) => {
+                problems.iter().map(|p| format!("{}: {}", p.path, p.message)).collect::<Vec<_>>().join("; ")
+            }
+            Self::Failed(why) => why.clone(),
+        }
+    }
+}
