@@ -45,7 +45,7 @@ def fast(arguments, lockstep: Path, tell) -> dict:
             sys.exit(f"tests/bench/night: lockstep ended with {code}:\n{said[-2000:]}")
         part_s = min(PART_S, took_s / 3)
         result = {"hours": arguments.hours, "took_s": took_s, "code": code, "bytes": file.stat().st_size}
-        result["growth"] = growth(watch.samples, WARM_UP_S, part_s)
+        result["growth"] = growth(watch.samples, WARM_UP_S, part_s, arguments.speed)
         tell(f"{arguments.hours:g} h in {took_s:.0f} s, {file.stat().st_size / 1e6:.0f} MB, exit code {code}")
         told(result["growth"], tell)
         checked = subprocess.run([lockstep, "check", "--json", file], capture_output=True, text=True, errors="replace")

@@ -97,8 +97,10 @@ def describe(sample: Sample) -> str:
     return text + (f", {sample.children} children of {sample.children_rss_bytes / 1e6:.1f} MB" if sample.children else "")
 
 
-def growth(samples: list[Sample], warm_up_s: float, part_s: float) -> dict:
-    """The first `part_s` after the warm-up beside the last ones; and the slope from there on."""
+def growth(samples: list[Sample], warm_up_s: float, part_s: float, speed: float = 1.0) -> dict:
+    """The first `part_s` after the warm-up beside the last ones; and the slope from there on, an hour of what is
+    recorded, which goes by `speed` times as fast as real time.
+    """
     end_s = samples[-1].at_s
     first = [s for s in samples if warm_up_s <= s.at_s < warm_up_s + part_s]
     last = [s for s in samples if s.at_s >= end_s - part_s]
@@ -106,7 +108,7 @@ def growth(samples: list[Sample], warm_up_s: float, part_s: float) -> dict:
     if not first or len(steady) < 3:
         return {"flat": None}
     slope = np.polyfit([s.at_s for s in steady], [s.rss_bytes for s in steady], 1)[0]
-    result = {"rss_slope_mb_an_hour": float(slope) * 3600 / 1e6, "cpu_share": samples[-1].cpu_s / end_s}
+    result = {"rss_slope_mb_an_hour": float(slope) * 3600 / 1e6 / speed, "cpu_share": samples[-1].cpu_s / end_s}
     for name in ("rss_bytes", "threads", "fds"):
         result[name] = [max(getattr(s, name) for s in part) for part in (first, last, samples)]
     (rss0, rss1, _), (threads0, threads1, _), (fds0, fds1, _) = (result[n] for n in ("rss_bytes", "threads", "fds"))
@@ -122,5 +124,5 @@ def told(result: dict, tell):
     for name, unit, scale in (("rss_bytes", "RSS MB", 1e6), ("threads", "threads", 1), ("fds", "fds", 1)):
         first, last, most = (value / scale for value in result[name])
         tell(f"    {unit:8} first {first:8.1f}   last {last:8.1f}   most {most:8.1f}")
-    tell(f"    slope of RSS {result['rss_slope_mb_an_hour']:+.2f} MB an hour; {100 * result['cpu_share']:.1f} % of a processor")
+    tell(f"    slope of RSS {result['rss_slope_mb_an_hour']:+.3f} MB a recorded hour; {100 * result['cpu_share']:.1f} % of a processor")
     tell("    " + ("flat: nothing grows" if result["flat"] else "NOT flat"))
