@@ -217,6 +217,7 @@ impl Body {
         if let Some(sum) = self.output.take_checksum() {
             let details = json!({
                 "from_byte": sum.from_byte, "to_byte": sum.to_byte, "crc32": format!("{:08x}", sum.crc32),
+                "part": self.files.parts().len(),
             });
             self.shared.events.write("checksum", "", "", details);
         }

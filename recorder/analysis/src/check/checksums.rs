@@ -101,6 +101,9 @@ fn is_made_of_others(recording: &Recording) -> bool {
 }
 
 fn read(recording: &Recording) -> Result<Vec<Stretch>, LoadError> {
+    // The last events of a file may stand in the one in which it goes on.
+    let part = recording.header.as_ref().and_then(|header| header.text_at("part")?.trim().parse().ok());
+    let part = part.unwrap_or(1);
     let mut stretches = Vec::new();
     for (index, stream) in recording.scan.streams.iter().enumerate() {
         if stream.info.kind != EVENTS_TYPE || stream.info.name != EVENTS_NAME {
@@ -110,19 +113,19 @@ fn read(recording: &Recording) -> Result<Vec<Stretch>, LoadError> {
         while let Some(block) = blocks.next_block()? {
             let Columns::Text(columns) = &block.data.values else { continue };
             let texts = columns.first().into_iter().flat_map(|column| column.iter());
-            stretches.extend(texts.filter_map(stretch));
+            stretches.extend(texts.filter_map(|text| stretch(text, part)));
         }
     }
     Ok(stretches)
 }
 
-/// The checksum that an event tells, if it does.
-fn stretch(text: &str) -> Option<Stretch> {
+/// The checksum of this part of a recording that an event tells, if it does.
+fn stretch(text: &str, part: u64) -> Option<Stretch> {
     if !text.contains("\"checksum\"") {
         return None;
     }
     let event: serde_json::Value = serde_json::from_str(text).ok()?;
-    if event["event"] != "checksum" {
+    if event["event"] != "checksum" || event["part"].as_u64().unwrap_or(1) != part {
         return None;
     }
     Some(Stretch {

@@ -145,6 +145,7 @@ impl Body {
         let mut header = self.header.clone();
         let name = before.file_name().unwrap_or_default().to_string_lossy().into_owned();
         header.push_child(Element::new("continues").with_text(name));
+        header.push_child(Element::new("part").with_text((self.files.parts().len() + 1).to_string()));
         encode::file_header(output.chunks(), &header.to_xml());
         for stream in &self.streams {
             let intake = &stream.intake;
