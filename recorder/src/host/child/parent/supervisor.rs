@@ -405,7 +405,7 @@ impl Supervisor {
         }
         let fate = process.fate(ended);
         if self.asked_to_stop.is_some() {
-            self.stop_report.get_or_insert_with(|| StopReport::Failed(fate));
+            self.stop_report.get_or_insert(StopReport::Failed(fate));
             return;
         }
         if self.is_over {
