@@ -76,6 +76,8 @@ fn each_library_gives_every_sample_and_time_sync_bit_for_bit() {
         let Recorded { code, info, found } =
             record(&dir, name, backend, &format!("{device}{clock}"), "streams = { positioning = true }", 3);
         assert_eq!(code, Some(0), "{name}");
+        // Of a maker's library nobody can say what it does.
+        assert_eq!(events(&info, "start")[0]["sources"][0]["isolation"], "process", "{name}");
         assert!(
             found["samples"].as_u64() > Some(samples) && found["time_syncs"].as_u64() > Some(1),
             "{found}"

@@ -22,12 +22,33 @@ fn id(pid: u32) -> io::Result<Pid> {
     raw.map(Pid::from_raw).ok_or_else(|| io::Error::other(format!("{pid} is no id of a child")))
 }
 
-/// How the child `pid` ended, when it has: it is gone for good then, and asked for no second time.
+/// Whether the child `pid` has ended, and waits to be reaped.
+#[cfg(target_os = "linux")]
+fn has_ended(pid: Pid) -> io::Result<bool> {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    Ok(waitid(Id::Pid(pid), flags)? != WaitStatus::StillAlive)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_ended(_: Pid) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// How the child `pid` ended, when it has: it is gone for good then, with all that is left of its group, and asked for
+/// no second time.
 ///
 /// # Errors
 /// Those of the system: it is no child of this process.
 pub fn reap(pid: u32) -> io::Result<Option<Ended>> {
     let pid = id(pid)?;
+    if !has_ended(pid)? {
+        return Ok(None);
+    }
+    if cfg!(target_os = "linux") {
+        // Before it is reaped, for its number may be another's after that.
+        let _ = killpg(pid, Signal::SIGKILL);
+    }
     let mut status = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: both places are this function's own, and of the types the call writes.

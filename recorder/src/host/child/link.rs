@@ -261,7 +261,9 @@ impl Sink for Link {
     fn add_stream(&self, words: StreamWords) -> Result<u32, Refusal> {
         let (label, channel_count) = (label(&words), words.channel_count as usize);
         let format = channel_format(words.format);
-        let Answered::Number(number) = self.call(|call| FromChild::AddStream { call, words })? else {
+        let Answered::Number(number) =
+            self.call(|call| FromChild::AddStream { call, words: Box::new(words) })?
+        else {
             return Err(no_answer());
         };
         if let (Some(slot), Some(format)) = (self.streams.get((number as usize).wrapping_sub(1)), format) {

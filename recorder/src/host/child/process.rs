@@ -202,11 +202,7 @@ impl Process {
         // An error means that somebody else has reaped it, so it has ended.
         let gone = Ended { code: None, signal: None, most_bytes: 0 };
         let ended = reap(self.pid).unwrap_or(Some(gone));
-        if ended.is_some() {
-            // What it has started itself ends with it; the group lives as long as one of these does.
-            kill_group(self.pid);
-            self.is_reaped = true;
-        }
+        self.is_reaped |= ended.is_some();
         ended
     }
 

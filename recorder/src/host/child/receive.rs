@@ -144,7 +144,7 @@ impl Receiver {
                 return answer(answers, call, added.as_ref().map(|number| Answer::Number(*number)));
             }
             FromChild::AddStream { call, words } => {
-                let added = self.add_stream(words);
+                let added = self.add_stream(*words);
                 return answer(answers, call, added.as_ref().map(|number| Answer::Number(*number)));
             }
             FromChild::AddSideFile { call, what, suffix } => {

@@ -117,3 +117,11 @@ fn a_plugin_without_a_schema_takes_any_options() {
     let latin = schema(Some(latin_options)).expect_err("not UTF-8");
     assert!(latin.to_string().contains("its options schema is not UTF-8"), "{latin}");
 }
+
+#[test]
+fn a_plugin_that_calls_a_vendors_library_says_so() {
+    let of = |table| Plugin::built_in(table).expect("usable").has_vendor_code();
+    assert!(of(lockstep_plugin_tobii::plugin_table()));
+    assert!(!of(lockstep_plugin_udp::plugin_table()));
+    assert!(!load(&TABLE).expect("usable").has_vendor_code(), "it has no extensions");
+}

@@ -51,7 +51,7 @@ pub enum FromChild<'a> {
     },
     AddStream {
         call: u32,
-        words: StreamWords,
+        words: Box<StreamWords>,
     },
     AddSideFile {
         call: u32,
@@ -250,7 +250,7 @@ impl<'a> FromChild<'a> {
             5 => Self::Stopped(r.option(Reader::text)?),
             6 => Self::Beat,
             7 => Self::AddClock { call: r.u32()?, words: read_clock(&mut r)? },
-            8 => Self::AddStream { call: r.u32()?, words: read_stream(&mut r)? },
+            8 => Self::AddStream { call: r.u32()?, words: Box::new(read_stream(&mut r)?) },
             9 => Self::AddSideFile { call: r.u32()?, what: r.text()?, suffix: r.text()? },
             10 => Self::AppendSideFile { call: r.u32()?, file: r.u32()?, bytes: std::mem::take(&mut r.0) },
             11 => {

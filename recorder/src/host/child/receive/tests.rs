@@ -57,7 +57,7 @@ impl Source {
     }
 
     fn add(&mut self, words: StreamWords) -> String {
-        self.ask(FromChild::AddStream { call: 7, words })
+        self.ask(FromChild::AddStream { call: 7, words: Box::new(words) })
     }
 
     fn add_clock(&mut self, words: ClockWords) -> String {
