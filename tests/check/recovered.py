@@ -1,6 +1,6 @@
 """recovered.py ORIGINAL RECOVERED: pyxdf reads the same from both, as a user does and raw.
 
-With --closed: pyxdf need not read the original; the recovered file has samples, and footers that agree.
+recovered.py --closed RECOVERED: it has samples, and footers that agree.
 """
 
 import sys
@@ -13,7 +13,7 @@ from recording import expect, load
 def same(a, b):
     """Whether two series are the same, bit for bit."""
     if isinstance(a, list) or isinstance(b, list):
-        return [list(row) for row in a] == [list(row) for row in b]
+        return list(a) == list(b)
     return np.asarray(a).shape == np.asarray(b).shape and np.array_equal(a, b, equal_nan=True)
 
 

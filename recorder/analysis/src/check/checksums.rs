@@ -175,3 +175,91 @@ pub(super) fn find(recording: &Recording, out: &mut Vec<Finding>) -> Result<(), 
     out.push(Finding::new(&rules::CHECKSUMS, what));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lockstep_xdf::{ChannelFormat, SampleBlock, SampleEncoder, StreamInfo, encode};
+
+    use super::*;
+
+    /// A file of events, with a checksum after every fourth; `header_xml` is the file's.
+    fn file(header_xml: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode::file_header(&mut out, header_xml);
+        let info = StreamInfo::new(EVENTS_NAME, EVENTS_TYPE, 1, 0.0, ChannelFormat::String);
+        encode::stream_header(&mut out, 1, &info.to_xml());
+        let mut encoder = SampleEncoder::new(ChannelFormat::String, 1, 0.0);
+        let mut from = 0;
+        for number in 0..20 {
+            let to = out.len();
+            let text = if number % 4 == 3 {
+                let crc32 = crc32fast::hash(&out[from..to]);
+                format!(
+                    "{{\"event\":\"checksum\",\"from_byte\":{from},\"to_byte\":{to},\"crc32\":\"{crc32:08x}\"}}"
+                )
+            } else {
+                format!("{{\"event\":\"note\",\"text\":\"{number}\"}}")
+            };
+            encoder.push_strings(&[f64::from(number)], [text].iter()).unwrap();
+            encode::samples(&mut out, 1, &encoder.take(SampleBlock::default()));
+            if number % 4 == 3 {
+                from = to;
+            }
+        }
+        out
+    }
+
+    fn recording(bytes: &[u8]) -> Recording {
+        let scan = lockstep_xdf::scan(&bytes, &mut |_| {}).unwrap();
+        Recording::from_source(Path::new("made.xdf"), Box::new(bytes.to_vec()), scan)
+    }
+
+    #[test]
+    fn bytes_that_were_changed_are_found() {
+        let bytes = file("<info/>");
+        let whole = verify(&recording(&bytes)).unwrap().unwrap();
+        assert_eq!((whole.count, whole.wrong.len(), whole.uncovered.len()), (5, 0, 1));
+        assert_eq!(whole.right_bytes + whole.uncovered_bytes(), bytes.len() as u64);
+        // The text of an event, which nothing else could tell.
+        let at = bytes.windows(8).position(|text| text == b"note\",\"t").unwrap();
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        let found = verify(&recording(&changed)).unwrap().unwrap();
+        assert_eq!(found.wrong.len(), 1);
+        assert!((found.wrong[0].0..found.wrong[0].1).contains(&(at as u64)));
+        let mut findings = Vec::new();
+        find(&recording(&changed), &mut findings).unwrap();
+        assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["checksum", "checksums"]);
+        assert_eq!(findings[0].offset, Some(found.wrong[0].0));
+        // Cut off: what is there is right, and the rest is not asked for.
+        let cut = verify(&recording(&bytes[..bytes.len() / 2])).unwrap().unwrap();
+        assert!(cut.wrong.is_empty() && cut.count < 5);
+    }
+
+    #[test]
+    fn files_made_of_others_have_the_checksums_of_those() {
+        for header in ["<info><recovered/></info>", "<info><merged/></info>"] {
+            assert_eq!(verify(&recording(&file(header))).unwrap(), None);
+        }
+        let mut findings = Vec::new();
+        find(&recording(&file("<info><recovered/></info>")), &mut findings).unwrap();
+        assert!(findings.len() == 1 && findings[0].what.contains("not compared"), "{findings:?}");
+    }
+
+    #[test]
+    fn checksums_that_cannot_be_are_passed_over() {
+        for text in [
+            "{\"event\":\"checksum\"}",
+            "{\"event\":\"checksum\",\"from_byte\":0,\"to_byte\":9,\"crc32\":\"xyz\"}",
+            "{\"event\":\"other\",\"text\":\"checksum\"}",
+            "\"checksum\"",
+        ] {
+            assert_eq!(stretch(text), None);
+        }
+        let mut list = Vec::new();
+        [(0, 5), (5, 9), (12, 12), (12, 20)].iter().for_each(|&(from, to)| add(&mut list, from, to));
+        assert_eq!(list, [(0, 9), (12, 20)]);
+    }
+}

@@ -66,6 +66,11 @@ impl Skipped {
                 }
                 recording.is_lockstep()
             }
+            // These are summed up, for there can be as many as the file has chunks.
+            DamageReason::UnknownStream | DamageReason::UnknownTag(_) => {
+                what.push_str("; all such chunks together");
+                true
+            }
             _ => true,
         };
         Self {
