@@ -256,7 +256,7 @@ mod tests {
             "{\"event\":\"other\",\"text\":\"checksum\"}",
             "\"checksum\"",
         ] {
-            assert_eq!(stretch(text), None);
+            assert_eq!(stretch(text, 1), None);
         }
         let mut list = Vec::new();
         [(0, 5), (5, 9), (12, 12), (12, 20)].iter().for_each(|&(from, to)| add(&mut list, from, to));
