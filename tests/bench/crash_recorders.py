@@ -30,10 +30,10 @@ nominal_rate_hz = {rate}
 """
 
 
-def config_of(load: str, port: int) -> str:
+def config_of(load: str, port: int, settings: str = "") -> str:
     """The configuration that records a load, all of its streams required."""
     specs = LOADS[load]
-    text = '[experiment]\nname = "crash"\n'
+    text = f'[experiment]\nname = "crash"\n{settings}'
     names = ", ".join(f'{{ name = "{s.name}" }}' for s in specs if s.type != "udp")
     if names:
         text += f'[[source]]\nname = "lsl"\nplugin = "lsl"\n[source.options]\nstreams = [{names}]\n'
@@ -50,13 +50,23 @@ class NotBegun(Exception):
 class Begun:
     """A recorder at work that has begun to record all streams of its load."""
 
-    def __init__(self, recorder: Recorder, net: Net, load: str, port: int, file: Path, preload: dict | None = None):
-        self.file, self.load, self.lines = file, load, []
+    def __init__(
+        self,
+        recorder: Recorder,
+        net: Net,
+        load: str,
+        port: int,
+        file: Path,
+        preload: dict | None = None,
+        settings: str = "",
+    ):
+        self.file, self.load, self.lines, self.is_lab = file, load, [], recorder.name == "labrecorder"
         if recorder.name == "labrecorder":
             command = [recorder.program, file, *(f"name='{spec.name}'" for spec in LOADS[load])]
         else:
-            config = file.with_suffix(".toml")
-            config.write_text(config_of(load, port), encoding="utf-8")
+            # Not beside it, where a disk may be full.
+            config = net.folder / f"{time.monotonic_ns()}.toml" if settings else file.with_suffix(".toml")
+            config.write_text(config_of(load, port, settings), encoding="utf-8")
             command = [recorder.program, "record", config, "-o", file, "--json"]
         self.process = subprocess.Popen(
             command,
@@ -78,10 +88,8 @@ class Begun:
 
     def _read(self, begins):
         for line in self.process.stdout:
-            if self.begun_s is not None:
-                continue
             self.lines.append(line)
-            if begins(line):
+            if self.begun_s is None and begins(line):
                 self.begun_s = time.monotonic()
                 self._has_begun.set()
         self._has_begun.set()
@@ -105,8 +113,13 @@ class Begun:
         return alive_s
 
     def stop(self) -> int:
-        """As its user would (ours only)."""
-        self.process.send_signal(signal.SIGINT)
+        """As its user would; the exit code."""
+        if self.is_lab:
+            # On Enter.
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        else:
+            self.process.send_signal(signal.SIGINT)
         code = self.process.wait(PATIENCE_S)
         self._reader.join()
         return code

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int error_of(const char *name)
@@ -101,6 +102,20 @@ ssize_t write(int fd, const void *bytes, size_t count)
         return -1;
     }
     return real(fd, bytes, count);
+}
+
+/* What other recorders' libraries write with. */
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    static ssize_t (*real)(int, const struct iovec *, int);
+    int error;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "writev");
+    if (fd > 2 && ((error = fails("write", fd)) != 0 || (error = fails("half", fd)) != 0)) {
+        errno = error;
+        return -1;
+    }
+    return real(fd, parts, count);
 }
 
 int fallocate64(int fd, int mode, off64_t offset, off64_t len)
