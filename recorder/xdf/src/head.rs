@@ -85,6 +85,17 @@ impl Head {
         Ok(head)
     }
 
+    /// The head of the chunk at the start of `bytes` if it were one of samples, whatever its tag says.
+    pub(crate) fn read_as_samples(bytes: &[u8]) -> Result<Self, NoHead> {
+        let mut bytes = bytes.to_vec();
+        if let Varlen::Value { used, .. } = varlen::read(&bytes)
+            && let Some(tag) = bytes.get_mut(used..used + TAG_BYTES)
+        {
+            tag.copy_from_slice(&(Tag::Samples as u16).to_le_bytes());
+        }
+        Self::read(&bytes)
+    }
+
     pub(crate) fn tag(&self) -> Option<Tag> {
         Tag::from_number(self.number)
     }

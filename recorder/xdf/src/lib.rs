@@ -89,6 +89,8 @@ pub use load::{LoadError, SampleRun, SampleRuns, Selection, load};
 pub use reader::{ChunkReader, ReadError};
 pub use sample_decoder::{SampleDecoder, SampleError, SampleValues};
 pub use samples::{EncodeError, MAX_BLOCK_BYTES, SampleBlock, SampleEncoder};
-pub use scan::{ClockOffset, MAX_STREAMS, MAX_XML_BYTES, SampleChunk, Scan, ScanError, ScannedStream, scan};
+pub use scan::{
+    ClockOffset, MAX_STREAMS, MAX_XML_BYTES, SampleChunk, Scan, ScanError, ScannedStream, UnknownChunk, scan,
+};
 pub use source::ReadAt;
 pub use xml::{Element, XmlError, parse_fragment};

@@ -153,6 +153,9 @@ pub fn plan(recording: &Recording, progress: &mut dyn FnMut(Progress)) -> Result
         samples: Vec::with_capacity(scan.streams.len()),
         dropped_offsets: HashSet::new(),
     };
+    recovery
+        .skipped
+        .extend(scan.unknown_chunks.iter().filter_map(|chunk| Skipped::unknown(recording, chunk)));
     let mut ids = Ids::new(recording);
     let mut done = 0;
     for (index, stream) in scan.streams.iter().enumerate() {

@@ -1,6 +1,8 @@
 //! What is not copied, place by place.
 
-use lockstep_xdf::{Chunk, ClockOffset, Damage, DamageReason, ScannedStream, Step, Tag, next_chunk};
+use lockstep_xdf::{
+    Chunk, ClockOffset, Damage, DamageReason, ScannedStream, Step, Tag, UnknownChunk, next_chunk,
+};
 use serde::Serialize;
 
 use super::stream::Dropped;
@@ -67,9 +69,13 @@ impl Skipped {
                 recording.is_lockstep()
             }
             // These are summed up, for there can be as many as the file has chunks.
-            DamageReason::UnknownStream | DamageReason::UnknownTag(_) => {
+            DamageReason::UnknownStream => {
                 what.push_str("; all such chunks together");
                 true
+            }
+            DamageReason::UnknownTag(_) => {
+                what.push_str("; kept as it is, and all such chunks");
+                recording.scan.unknown_chunks.len() >= lockstep_xdf::MAX_DAMAGE
             }
             _ => true,
         };
@@ -82,6 +88,21 @@ impl Skipped {
             what,
             is_lost,
         }
+    }
+
+    /// A chunk whose tag was changed, by all appearances.
+    pub(super) fn unknown(recording: &Recording, chunk: &UnknownChunk) -> Option<Self> {
+        let (id, samples) = chunk.like_samples?;
+        let stream = recording.scan.streams.iter().find(|stream| stream.id == id);
+        Some(Self {
+            byte: chunk.file_offset,
+            bytes: chunk.bytes,
+            stream_id: Some(id),
+            stream: stream.map(|stream| stream.info.name.clone()),
+            samples_lost: Some(samples),
+            what: "what could be samples, were it not for the chunk's tag; kept as it is".to_owned(),
+            is_lost: true,
+        })
     }
 
     pub(super) fn dropped(stream: &ScannedStream, dropped: &Dropped) -> Self {

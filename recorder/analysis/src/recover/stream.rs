@@ -51,12 +51,18 @@ const TOO_MANY: &str = "more damaged places than can be kept apart";
 
 /// Where samples of any stream may be missing, in the order of the file.
 pub(super) fn gaps(recording: &Recording) -> Vec<u64> {
+    let scan = &recording.scan;
     let missing = |damage: &&Damage| {
         damage.bytes > 0
-            && !matches!(damage.reason, DamageReason::RepeatedHeader | DamageReason::BadXml { .. })
+            && !matches!(
+                damage.reason,
+                DamageReason::RepeatedHeader | DamageReason::BadXml { .. } | DamageReason::UnknownTag(_)
+            )
     };
-    let mut gaps: Vec<u64> =
-        recording.scan.damage.iter().filter(missing).map(|damage| damage.offset).collect();
+    let damaged = scan.damage.iter().filter(missing).map(|damage| damage.offset);
+    // Chunks of other kinds are none of ours, unless they can be samples whose tag was changed.
+    let unknown = scan.unknown_chunks.iter().filter(|chunk| chunk.like_samples.is_some());
+    let mut gaps: Vec<u64> = damaged.chain(unknown.map(|chunk| chunk.file_offset)).collect();
     gaps.sort_unstable();
     gaps
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use lockstep_xdf::{SampleChunk, Scan, encode};
+use lockstep_xdf::{Damage, DamageReason, SampleChunk, Scan, encode};
 
 use super::header::{self, Origin};
 use super::stream::Piece;
@@ -152,7 +152,8 @@ fn verify(file: File, recovery: &Recovery, output: &Path) -> Result<(), RecoverE
     let source = FileSource::new(file).map_err(failed)?;
     let wrong = |what: String| RecoverError::NotAsPlanned { path: output.to_owned(), what };
     let scan: Scan = lockstep_xdf::scan(&source, &mut |_| {}).map_err(|error| wrong(error.to_string()))?;
-    if let Some(damage) = scan.damage.first() {
+    let is_kept = |damage: &&Damage| matches!(damage.reason, DamageReason::UnknownTag(_));
+    if let Some(damage) = scan.damage.iter().find(|damage| !is_kept(damage)) {
         return Err(wrong(damage.to_string()));
     }
     let is_as_planned = scan.streams.len() == recovery.streams.len()
@@ -172,6 +173,7 @@ enum Item {
     Chunk(usize),
     Offset(usize),
     Boundary(usize),
+    Unknown(usize),
 }
 
 struct Writer<'a, W: Write> {
@@ -201,6 +203,7 @@ impl<W: Write> Writer<'_, W> {
             self.queue(&mut next, Item::Offset(0), index);
         }
         self.queue(&mut next, Item::Boundary(0), 0);
+        self.queue(&mut next, Item::Unknown(0), 0);
         let mut told = 0;
         while let Some(Reverse((place, item, index))) = next.pop() {
             self.item(item, index)?;
@@ -209,6 +212,7 @@ impl<W: Write> Writer<'_, W> {
                 Item::Chunk(at) => self.queue(&mut next, Item::Chunk(at + 1), index),
                 Item::Offset(at) => self.queue(&mut next, Item::Offset(at + 1), index),
                 Item::Boundary(at) => self.queue(&mut next, Item::Boundary(at + 1), index),
+                Item::Unknown(at) => self.queue(&mut next, Item::Unknown(at + 1), index),
             }
             if place >= told + PROGRESS_BYTES {
                 told = place;
@@ -232,13 +236,19 @@ impl<W: Write> Writer<'_, W> {
                 stream.and_then(|stream| stream.clock_offsets.get(at)).map(|offset| offset.file_offset)
             }
             Item::Boundary(at) => scan.boundaries.get(at).copied(),
+            Item::Unknown(at) => scan.unknown_chunks.get(at).map(|chunk| chunk.file_offset),
         };
         next.extend(place.map(|place| Reverse((place, item, index))));
     }
 
     fn item(&mut self, item: Item, index: usize) -> Result<(), RecoverError> {
-        if let Item::Boundary(_) = item {
-            return self.boundary();
+        match item {
+            Item::Boundary(_) => return self.boundary(),
+            Item::Unknown(at) => {
+                let chunk = self.recording.scan.unknown_chunks[at];
+                return self.copy(chunk.file_offset, chunk.file_offset + chunk.bytes);
+            }
+            _ => {}
         }
         let stream = &self.recording.scan.streams[index];
         let id = self.recovery.streams[index].id;
@@ -261,7 +271,7 @@ impl<W: Write> Writer<'_, W> {
                     self.put()?;
                 }
             }
-            Item::Boundary(_) => {}
+            Item::Boundary(_) | Item::Unknown(_) => {}
         }
         if self.since_boundary >= BOUNDARY_BYTES {
             self.boundary()?;

@@ -33,6 +33,21 @@ pub struct Scan {
     pub bytes: u64,
     /// Where the Boundary chunks begin, in bytes from the start of the file.
     pub boundaries: Vec<u64>,
+    /// Chunks of kinds that this format version does not define, up to [`crate::MAX_DAMAGE`] of them. They are
+    /// in [`damage`](Self::damage) too, summed up by kind.
+    pub unknown_chunks: Vec<UnknownChunk>,
+}
+
+/// A chunk of a kind that this format version does not define.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownChunk {
+    /// Where it begins, in bytes from the start of the file.
+    pub file_offset: u64,
+    /// Bytes of all of it.
+    pub bytes: u64,
+    /// The stream and the number of samples that it would hold if it were a Samples chunk, where it can be
+    /// one: its tag may be damaged.
+    pub like_samples: Option<(u32, u64)>,
 }
 
 /// One stream of a file.

@@ -13,7 +13,7 @@ use crate::source::ReadAt;
 use crate::walk::{self, Stop, Walk};
 use crate::window::Window;
 
-use super::{ClockOffset, SampleChunk, Scan, ScannedStream};
+use super::{ClockOffset, SampleChunk, Scan, ScannedStream, UnknownChunk};
 
 /// Most streams of a file.
 pub const MAX_STREAMS: usize = 1 << 16;
@@ -231,8 +231,26 @@ impl<'a> Scanner<'a> {
                 }
             }
             Some(Tag::Boundary) => self.scan.boundaries.push(offset),
-            None => self.pass_unknown(offset, head, end),
+            None => {
+                self.keep_unknown(offset, end)?;
+                self.pass_unknown(offset, head, end);
+            }
         }
+        Ok(())
+    }
+
+    /// Notes where a chunk of an unknown kind is, and whether it can be one of samples.
+    fn keep_unknown(&mut self, file_offset: u64, end: u64) -> io::Result<()> {
+        if self.scan.unknown_chunks.len() >= crate::damage::MAX_DAMAGE {
+            return Ok(());
+        }
+        let like = Head::read_as_samples(self.window.at(file_offset, MAX_HEAD_BYTES)?).ok();
+        let like_samples = like.and_then(|head| {
+            let (layout, count) = (self.layout_of(&head)?, head.count.filter(|&count| count > 0)?);
+            let fits = layout.fits(count, head.body_bytes(file_offset, end)?);
+            Some((head.stream_id?, count)).filter(|_| fits)
+        });
+        self.scan.unknown_chunks.push(UnknownChunk { file_offset, bytes: end - file_offset, like_samples });
         Ok(())
     }
 
