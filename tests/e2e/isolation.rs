@@ -168,6 +168,7 @@ fn a_process_that_ends_while_it_stops_is_told_and_complete() {
     let recording = recorder.interrupt();
     recording.expect_code(3).expect_told("source bad: its process was killed by SIGSEGV");
     assert_good_is_complete(&recording);
+    assert_eq!(events(&recording.info(), "child_exit")[0]["signal"], "SIGSEGV");
     check("prefix", [recording.file.as_os_str(), "crash".as_ref(), COUNT.to_string().as_ref()]);
 }
 

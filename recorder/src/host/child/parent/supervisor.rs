@@ -27,6 +27,8 @@ use crate::recording::status::ChildStatus;
 const LOOK_PERIOD: Duration = Duration::from_millis(250);
 /// The same, of one that is about to end.
 const END_PERIOD: Duration = Duration::from_millis(2);
+/// The same, of none.
+const IDLE_WAIT: Duration = Duration::from_secs(10);
 /// A child that has closed its pipe ends within this.
 const MUTE_WAIT: Duration = Duration::from_millis(500);
 /// Loading a plugin, making an instance, and starting it again take no longer.
@@ -78,6 +80,8 @@ pub struct Supervisor {
     ended_soon: usize,
     restart_at: Option<Instant>,
     looked: Instant,
+    /// Nobody is left who could wake it.
+    is_alone: bool,
 }
 
 impl Supervisor {
@@ -108,6 +112,7 @@ impl Supervisor {
             ended_soon: 0,
             restart_at: None,
             looked: now,
+            is_alone: false,
         }
     }
 
@@ -159,28 +164,32 @@ impl Supervisor {
         self.step_began = Instant::now();
     }
 
+    /// How long there may be nothing to do, if nobody says anything.
+    fn patience(&self, now: Instant) -> Duration {
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let Some(process) = &self.process else { return self.restart_at.map_or(IDLE_WAIT, until) };
+        if process.is_mute || process.killed_for.is_some() {
+            return END_PERIOD;
+        }
+        let look = until(self.looked + LOOK_PERIOD);
+        self.asked_to_stop.map_or(look, |asked| look.min(until(asked + STOP_WAIT)))
+    }
+
     /// Wait until there is something to do.
     fn wait(&mut self) {
         let now = Instant::now();
-        let mut wait = LOOK_PERIOD.saturating_sub(now.duration_since(self.looked));
-        let is_killed = self.process.as_ref().is_some_and(|process| process.killed_for.is_some());
-        let stop_by = self.asked_to_stop.filter(|_| !is_killed).map(|asked| asked + STOP_WAIT);
-        for deadline in [self.restart_at, stop_by].into_iter().flatten() {
-            wait = wait.min(deadline.saturating_duration_since(now));
-        }
+        let mut wait = self.patience(now);
         let (mut frames, mut prints) = (None, None);
         if let Some(process) = &mut self.process {
-            if process.is_mute || process.killed_for.is_some() {
-                wait = wait.min(END_PERIOD);
-            }
             let pause = process.printed.pause(now);
             wait = pause.map_or(wait, |pause| wait.min(pause));
             prints = (!process.is_blank && pause.is_none()).then(|| process.prints.as_fd());
             frames = (!process.is_mute).then(|| process.frames.as_fd());
         }
+        let woken = (!self.is_alone).then(|| self.woken.as_fd());
         // An error would be one of this program; without the wait it would turn in circles.
-        match readable([frames, prints, Some(self.woken.as_fd())], wait) {
-            Ok([_, _, true]) => drop((&self.woken).read(&mut [0; 16])),
+        match readable([frames, prints, woken], wait) {
+            Ok([_, _, true]) => self.is_alone = matches!((&self.woken).read(&mut [0; 16]), Ok(0)),
             Ok(_) => {}
             Err(_) => std::thread::sleep(END_PERIOD),
         }
@@ -372,5 +381,48 @@ impl Supervisor {
         if let Some(ended) = process.ended() {
             self.ended(&ended);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn without_a_process_it_sleeps_until_the_next_is_due() {
+        let spec =
+            ChildSpec { name: "it".to_owned(), plugin: "none".to_owned(), library: None, memory_mb: 64 };
+        let (woken, wake) = std::io::pipe().expect("a pipe");
+        let (_commands, inbox) = bounded(1);
+        let mut it = Supervisor::new(spec, inbox, bounded(1).0, woken, Arc::default());
+        let now = Instant::now();
+        // However long ago it has looked at one.
+        it.looked = now.checked_sub(Duration::from_secs(5)).unwrap_or(now);
+        assert_eq!(it.patience(now), IDLE_WAIT);
+        it.restart_at = Some(now + Duration::from_secs(4));
+        assert_eq!(it.patience(now), Duration::from_secs(4));
+        // Whoever could wake it is gone: that is seen once, and it does not turn in circles.
+        drop(wake);
+        it.wait();
+        assert!(it.is_alone);
+        it.restart_at = Some(Instant::now() + Duration::from_millis(30));
+        let begun = Instant::now();
+        it.wait();
+        assert!(begun.elapsed() >= Duration::from_millis(20), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn those_that_end_soon_are_started_again_later_and_later() {
+        let spec =
+            ChildSpec { name: "it".to_owned(), plugin: "none".to_owned(), library: None, memory_mb: 64 };
+        let (woken, _wake) = std::io::pipe().expect("a pipe");
+        let (_commands, inbox) = bounded(1);
+        let mut it = Supervisor::new(spec, inbox, bounded(1).0, woken, Arc::default());
+        let waits: Vec<f64> = (0..9).map(|_| it.plan_restart(Duration::from_secs(1))).collect();
+        assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
+        assert_eq!(it.plan_restart(Duration::from_secs(61)), 0.5, "it was well");
+        assert_eq!(it.plan_restart(Duration::from_secs(1)), 1.0);
     }
 }

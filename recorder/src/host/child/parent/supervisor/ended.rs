@@ -37,14 +37,15 @@ impl Supervisor {
             (status.pid, status.rss_bytes) = (None, None);
         }
         let fate = process.fate(ended);
-        if self.asked_to_stop.is_some() {
-            self.stop_report.get_or_insert(StopReport::Failed(fate));
-            return;
-        }
-        if self.is_over {
-            return;
-        }
         let lived = process.began.elapsed();
+        if self.asked_to_stop.is_some() && self.stop_report.is_none() {
+            self.record_end(ended, &fate, lived, None);
+            self.stop_report = Some(StopReport::Failed(fate));
+            return;
+        }
+        if self.asked_to_stop.is_some() || self.is_over {
+            return;
+        }
         drop(process);
         if self.wanted == Step::Running && self.answered < Step::Running && self.has_sent() {
             // Its start has not answered, and did what it is for.
@@ -103,7 +104,8 @@ impl Supervisor {
         self.log(Level::Warning, &format!("it is started again in {wait_s} s"));
     }
 
-    fn plan_restart(&mut self, lived: Duration) -> f64 {
+    /// When another is started, and in how many seconds that is.
+    pub(super) fn plan_restart(&mut self, lived: Duration) -> f64 {
         if lived >= WELL_AFTER {
             self.ended_soon = 0;
         }
