@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{
     Recorder, Recording, Running, Simulator, TestDir, assert_closed_cleanly, check, events, info, lockstep,
-    repository, stream,
+    repository, run, stream,
 };
 
 /// A recorder whose disk fails on request.
@@ -293,6 +293,22 @@ fn it_is_closed_at_the_floor_and_not_because_of_an_answer_that_did_not_come() {
     for file in [&recording.file, &lab.dir.join("other/out_part-2.xdf")] {
         assert_closed_cleanly(&info(file));
     }
+}
+
+#[test]
+fn a_file_that_is_being_recorded_says_so_and_is_not_recovered() {
+    let lab = Lab::new();
+    let recorder = lab.record("", COUNTER);
+    recorder.wait_until_recording();
+    let path = recorder.file.clone();
+    assert_eq!(info(&path)["is_being_recorded"], true);
+    let refused = run(["recover".as_ref(), path.as_os_str()]).expect_code(2);
+    refused.expect_stderr(&["is being recorded at this moment"]);
+    assert_eq!(parts(&lab.dir, "disk"), [path.clone()]);
+    let recording = recorder.interrupt();
+    recording.expect_code(0);
+    assert_eq!(info(&path)["is_being_recorded"], false);
+    run(["recover".as_ref(), path.as_os_str()]).expect_code(0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Opening a recording: unpacked where it is packed, and scanned.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,8 @@ pub struct Recording {
     pub scan: Scan,
     /// Why only a part of a packed file could be unpacked: what came before that was read.
     pub unpack_fault: Option<String>,
+    /// A recorder writes it at this moment: it has a lock on it until it has closed it.
+    pub is_being_recorded: bool,
     /// The root element of the FileHeader chunk, where there is one that can be read.
     pub header: Option<Element>,
     source: Box<dyn ReadAt>,
@@ -114,6 +116,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(Opening)) -> Result<Recording,
         return Err(OpenError::Empty { path: path.to_owned(), bytes: got as u64 });
     }
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let is_being_recorded = is_locked(&file);
     let packing = packed::sniff(&first[..got]);
     let (file, unpack_fault) = match packing {
         Packing::None => (file, None),
@@ -128,6 +131,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(Opening)) -> Result<Recording,
         packing,
         file_bytes,
         unpack_fault,
+        is_being_recorded,
         ..Recording::from_source(path, Box::new(source), scan)
     })
 }
@@ -143,6 +147,7 @@ impl Recording {
             file_bytes,
             scan,
             unpack_fault: None,
+            is_being_recorded: false,
             header,
             source,
         }
@@ -184,6 +189,19 @@ impl std::fmt::Debug for Recording {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, packing, file_bytes, scan, .. } = self;
         write!(f, "Recording({path:?}, {packing:?}, {file_bytes} bytes, {} streams)", scan.streams.len())
+    }
+}
+
+fn is_locked(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // Closing it would do as well.
+            drop(file.unlock());
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        // Some network file systems have no locks.
+        Err(TryLockError::Error(_)) => false,
     }
 }
 

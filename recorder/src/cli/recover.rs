@@ -109,6 +109,10 @@ fn one(file: &Path, output: &Path, dry_run: bool) -> Result<Recovery, Failure> {
 
 fn recover_file(file: &Path, output: &Path, dry_run: bool, bar: &Bar) -> Result<Recovery, Failure> {
     let recording = open(file, &mut |opening| bar.opening(opening)).map_err(open_failure)?;
+    if recording.is_being_recorded && !dry_run {
+        let help = "stop the recording first; --dry-run says what could be recovered now";
+        return Err(Failure::usage(format!("{} is being recorded at this moment", file.display()), help));
+    }
     let mut show = |progress| match progress {
         Progress::Reading { done, of } => bar.show(done, of, "reading samples"),
         Progress::Writing { done, of } => bar.show(done, of, "writing"),

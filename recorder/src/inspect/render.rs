@@ -27,7 +27,11 @@ pub fn render(summary: &Summary, path: &Path) -> String {
         or_unknown(&summary.datetime),
         or_unknown(&summary.recorder)
     ));
-    lines.push(if summary.closed_cleanly {
+    lines.push(if summary.is_being_recorded {
+        style("  ● being recorded at this moment: its end and its footers are still to come")
+            .cyan()
+            .to_string()
+    } else if summary.closed_cleanly {
         style("  ✓ closed cleanly: every stream has its footer").green().to_string()
     } else {
         let without = summary.streams.iter().filter(|s| !s.has_footer).count();

@@ -21,6 +21,8 @@ pub struct Summary {
     pub recorder: Option<String>,
     /// Whether every stream has a footer, and nothing is damaged.
     pub closed_cleanly: bool,
+    /// A recorder writes it at this moment.
+    pub is_being_recorded: bool,
     /// Its streams, in the order of their headers.
     pub streams: Vec<StreamFacts>,
     /// Its device clocks.
@@ -76,6 +78,7 @@ pub fn summarize(recording: &Recording) -> Result<Summary, SyncError> {
         bytes: recording.file_bytes,
         datetime: text("datetime"),
         recorder: text("recorder"),
+        is_being_recorded: recording.is_being_recorded,
         closed_cleanly: damage.is_empty() && footers && !streams.is_empty(),
         master: master_facts(&clocks, &of_clock),
         streams,

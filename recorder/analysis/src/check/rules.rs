@@ -136,6 +136,9 @@ rules! {
     CHECKSUMS_OF_OTHER = "checksums", Note,
         "the file was written anew by `lockstep recover`",
         "check the original to see which of its bytes were changed";
+    BEING_RECORDED = "being-recorded", Note,
+        "a recorder writes this file at this moment",
+        "check it again when the recording has ended: what is missing at its end may still come";
     RECOVERED = "recovered", Note,
         "the file was written by `lockstep recover` from another, and all that was in that is in this",
         "nothing";

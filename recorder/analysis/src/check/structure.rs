@@ -9,6 +9,9 @@ use crate::file::RECOVERED;
 
 pub(super) fn find(recording: &Recording, facts: &[StampFacts], out: &mut Vec<Finding>) {
     let scan = &recording.scan;
+    if recording.is_being_recorded {
+        out.push(Finding::new(&rules::BEING_RECORDED, "it is being recorded"));
+    }
     if let Some(fault) = &recording.unpack_fault {
         out.push(Finding::new(&rules::UNPACK, fault.clone()).at(scan.bytes));
     }
