@@ -272,6 +272,12 @@ fn copy(mut old: &File, path: &Path) -> io::Result<File> {
     use std::io::{Seek, SeekFrom};
     let mut file = create(path).map_err(|(_, e)| e)?;
     let at = old.stream_position()?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if lockstep_platform::free_bytes(folder).is_ok_and(|free| free < at) {
+        // It is tried again and again: only where it can succeed.
+        drop(std::fs::remove_file(path));
+        return Err(ErrorKind::StorageFull.into());
+    }
     old.seek(SeekFrom::Start(0))?;
     let copied = io::copy(&mut old, &mut file);
     // It is written on in the old one if this fails.

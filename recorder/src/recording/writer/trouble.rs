@@ -19,6 +19,9 @@ const TRY_PERIOD: Duration = Duration::from_secs(1);
 /// A file that fails for so long, though there is room, is left for another one beside it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Problems that are told one by one.
+const MAX_PROBLEMS: usize = 20;
+
 /// A time in which writing failed.
 #[derive(Debug)]
 pub(super) struct Episode {
@@ -55,6 +58,15 @@ impl Body {
         let unwritten_before = self.unwritten();
         let now = Instant::now();
         self.episode = Some(Episode { since: now, next_try: now, path, error, unwritten_before });
+    }
+
+    /// Something to be said at the end; a disk that comes and goes must not fill a screen.
+    fn problem(&mut self, text: String) {
+        match self.problems.len() {
+            0..MAX_PROBLEMS => self.problems.push(text),
+            MAX_PROBLEMS => self.problems.push("and so on: all of it is in the events".to_owned()),
+            _ => {}
+        }
     }
 
     /// Try to write what is held, here or elsewhere, when it is time.
@@ -119,7 +131,7 @@ impl Body {
         let place = if from == to { "goes on there".to_owned() } else { format!("goes on in {to}") };
         let text = format!("the recording {place}, after {lasted_s:.1} s; {what}");
         self.shared.notices.send(if lost > 0 { Level::Error } else { Level::Warning }, "", text.clone());
-        self.problems.push(format!("writing to {from} failed ({}): {text}", episode.error));
+        self.problem(format!("writing to {from} failed ({}): {text}", episode.error));
     }
 
     /// Begin another file in `folder` and go on in it; the one before it gets its footers if there is room for them.
@@ -189,7 +201,7 @@ impl Body {
         }
         let text = format!("{why}: the recording goes on in {}", self.files.current_path().display());
         self.shared.notices.send(Level::Warning, "", text.clone());
-        self.problems.push(text);
+        self.problem(text);
     }
 
     /// Whoever deletes the file, or its folder, deletes the recording: give it its name back.
@@ -206,7 +218,7 @@ impl Body {
                 self.shared.events.write("file_restored", "", "", json!({"deleted": was, "file": path}));
                 let text = format!("{was} was deleted while it was recorded; all of it is in {path} again");
                 self.shared.notices.send(Level::Error, "", text.clone());
-                self.problems.push(text);
+                self.problem(text);
             }
             Err(e) => {
                 if self.files.deleted().is_none() {
