@@ -17,8 +17,6 @@ logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
 # Promised: samples older than this are with the operating system; and on the disk.
 HELD_S = 0.25
 DISK_S = 1.0
-# Streams that the recorder adds of its own.
-OWN_TYPES = ("RecorderEvents", "ClockExchange")
 
 
 @dataclass
@@ -80,6 +78,8 @@ def judge(path: Path, pushes: Path, load_name: str, begun_s: float, end_s: float
         found.error, raw = f"{type(error).__name__}: {error}", []
     found.streams = len(raw)
     found.footers = sum(stream.get("footer") is not None for stream in raw)
+    names = [stream["info"]["name"][0] for stream in raw]
+    found.wrong += [f"{name} is there more than once" for name in sorted(set(names)) if names.count(name) > 1]
     by_name = {stream["info"]["name"][0]: stream for stream in raw}
     for spec in LOADS[load_name]:
         pushed_s = np.fromfile(log_of(pushes, spec.name), "<f8")

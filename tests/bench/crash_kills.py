@@ -15,7 +15,7 @@ from pathlib import Path
 from crash_found import HELD_S, judge
 from crash_recorders import LOADS, UDP_PORT, Begun, NotBegun, Recorder
 from crash_table import table
-from lsl_recorders import TARGET, Net
+from lsl_recorders import FIRST_PORTS, TARGET, Net
 
 # Recorders killed after each load of ours; LabRecorder has no UDP.
 FOR_LAB = ("W1", "gaze", "markers")
@@ -151,7 +151,7 @@ def kills(arguments, ours: Recorder, lab: Recorder | None, tell) -> list:
         ProcessPoolExecutor(1, initializer=os.nice, initargs=(10,)) as pool,
     ):
         folders = {"disk": Path(on_disk), "memory": Path(in_memory)}
-        net = Net(folders["memory"] / "net")
+        net = Net(folders["memory"] / "net", FIRST_PORTS["crash"])
         ports = [UDP_PORT + k for k in range(arguments.at_once)]
         outlets = net.peer("logged_outlets.py", net.folder, *map(str, ports))
         outlets.wait_for("ready")

@@ -18,7 +18,7 @@ from crash_found import judge
 from crash_kills import has_recover, recover
 from crash_recorders import LOADS, UDP_PORT, Begun, Recorder
 from crash_table import sync_table
-from lsl_recorders import TARGET, TOP, Net
+from lsl_recorders import FIRST_PORTS, TARGET, TOP, Net
 
 WRITE, SYNC, CUT = 1, 2, 3
 NOTE = np.dtype([("begin_s", "<f8"), ("end_s", "<f8"), ("kind", "<i8"), ("at", "<i8"), ("bytes", "<i8")])
@@ -85,7 +85,7 @@ def record(load: str, ours: Recorder, library: Path, net: Net, folder: Path, sec
     """Record a load on the disk; its notes, when it had begun and when it was stopped."""
     notes = folder / f"{load}.notes"
     preload = {"LD_PRELOAD": str(library), "CRASH_SYNCS": str(notes)}
-    begun = Begun(ours, net, load, UDP_PORT, folder / f"{load}.xdf", preload)
+    begun = Begun(ours, net, load, UDP_PORT + 100, folder / f"{load}.xdf", preload)
     time.sleep(seconds)
     stopped_s = time.monotonic()
     if begun.stop() not in (0, 3):
@@ -101,8 +101,8 @@ def power(arguments, ours: Recorder, tell) -> list:
     rng, rows = random.Random(arguments.seed), []
     with tempfile.TemporaryDirectory(dir=disk) as folder, tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
         folder, memory = Path(folder), Path(memory)
-        library, net = shim(folder), Net(memory / "net")
-        outlets = net.peer("logged_outlets.py", net.folder, str(UDP_PORT))
+        library, net = shim(folder), Net(memory / "net", FIRST_PORTS["crash-power"])
+        outlets = net.peer("logged_outlets.py", net.folder, str(UDP_PORT + 100))
         outlets.wait_for("ready")
         recorded = {}
         for load in arguments.only or LOADS:

@@ -21,6 +21,8 @@ HANGS_S = 30.0
 SETTLE_S = 1.0
 PEAK_EVERY_S = 0.02
 PORTS = 128
+# Above those that are chosen, and below those of datagrams, which begin at 31 000.
+FIRST_PORTS = {"crash": 30_400, "crash-power": 30_550, "night": 30_700}
 LOADABLE, WRITABLE = 1, 2
 
 nets = itertools.count()
@@ -83,12 +85,15 @@ class Recorder:
 
 
 class Net:
-    """A folder, and ports of its own on which its peers find one another, and no others."""
+    """A folder, and ports of its own on which its peers find one another, and no others.
 
-    def __init__(self, folder: Path):
+    The first of them is chosen, unless a program that may run beside others says which: see `FIRST_PORTS`.
+    """
+
+    def __init__(self, folder: Path, first: int | None = None):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        first = 20_000 + next(nets) % 80 * (PORTS + 1)
+        first = first or 20_000 + next(nets) % 80 * (PORTS + 1)
         config = folder / "lsl_api.cfg"
         config.write_text(
             f"[ports]\nMulticastPort = {first}\nBasePort = {first + 1}\nPortRange = {PORTS}\nIPv6 = disable\n"

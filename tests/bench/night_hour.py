@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyxdf
-from lsl_recorders import TOP, Net
+from lsl_recorders import FIRST_PORTS, TOP, Net
 from neon_phone import ADDRESSES, last_line
 from night_watch import Watch, children_of, growth, told
 
@@ -86,13 +86,14 @@ class Device:
 class Killer(threading.Thread):
     """Kills the recorder's child processes now and then."""
 
-    def __init__(self, recorder: subprocess.Popen, tell):
+    def __init__(self, recorder: subprocess.Popen, every_s: float, tell):
         super().__init__(daemon=True)
-        self.recorder, self.tell, self.kills, self.over = recorder, tell, 0, threading.Event()
+        self.recorder, self.every_s, self.tell = recorder, every_s, tell
+        self.kills, self.over = 0, threading.Event()
         self.start()
 
     def run(self):
-        while not self.over.wait(KILLED_EVERY_S):
+        while not self.over.wait(self.every_s):
             for child in children_of(self.recorder.pid):
                 os.kill(child, signal.SIGKILL)
                 self.kills += 1
@@ -162,7 +163,7 @@ def hour(arguments, lockstep: Path, tell) -> dict:
 
 def record(folder: Path, seconds: float, lockstep: Path, output: Path, tell) -> dict:
     file, config, log = folder / "hour.xdf", folder / "hour.toml", folder / "lockstep.log"
-    net = Net(folder / "net")
+    net = Net(folder / "net", FIRST_PORTS["night"])
     aways = [flag for at in range(AWAY_EVERY_S // 2, int(seconds) - AWAY_S, AWAY_EVERY_S) for flag in ("--outage", f"{at}:{AWAY_S}")]
     flags = "--no-mdns --port 0 --eyes-hz 0 --scene-hz 0 --gaze-hz 50 --imu-hz 25 --clock-offset-s 1234.567 --skew-ppm 40"
     phone = Device(lockstep, folder, "neon", "phone", [*flags.split(), *aways])
@@ -179,7 +180,7 @@ def record(folder: Path, seconds: float, lockstep: Path, output: Path, tell) -> 
     with open(log, "wb") as said:
         recorder = subprocess.Popen(command, env=net.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
     watch = Watch(recorder, 5.0, output / "night-hour.samples", tell)
-    killer = Killer(recorder, tell) if isolated else None
+    killer = Killer(recorder, min(KILLED_EVERY_S, seconds / 4), tell) if isolated else None
     devices = {name: Device(lockstep, folder, "udp", name, udp_flags(name, seconds)) for name in names}
     texts = f"--name texts --payload marker --mean-rate-hz 1 --to 127.0.0.1:{TEXTS_PORT} --start-delay-s {DELAY_S}"
     devices["texts"] = Device(lockstep, folder, "udp", "texts", [*texts.split(), "--duration-s", str(seconds)])
