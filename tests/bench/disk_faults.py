@@ -14,7 +14,7 @@ from crash_found import load as load_file
 from crash_found import span_of
 from crash_recorders import LOADS, UDP_PORT, Begun
 from crash_table import show
-from lsl_recorders import TOP, Net
+from lsl_recorders import FIRST_PORTS, TOP, Net
 
 LOAD = "W1"
 PEERS = TOP / "tests/peers"
@@ -187,7 +187,7 @@ def run(names: list[str], ours, lab, tell) -> list[dict]:
         library = folder / "failing_disk.so"
         command = ["cc", "-std=gnu11", "-shared", "-fPIC", PEERS / "failing_disk.c", "-o", library, "-ldl"]
         subprocess.run(command, check=True)
-        net = Net(folder / "net")
+        net = Net(folder / "net", FIRST_PORTS["disk"])
         outlets = net.peer("logged_outlets.py", net.folder, str(UDP_PORT))
         outlets.wait_for("ready")
         try:

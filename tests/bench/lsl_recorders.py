@@ -22,7 +22,7 @@ SETTLE_S = 1.0
 PEAK_EVERY_S = 0.02
 PORTS = 128
 # Above those that are chosen, and below those of datagrams, which begin at 31 000.
-FIRST_PORTS = {"crash": 30_400, "crash-power": 30_550, "night": 30_700}
+FIRST_PORTS = {"disk": 30_250, "crash": 30_400, "crash-power": 30_550, "night": 30_700}
 LOADABLE, WRITABLE = 1, 2
 
 nets = itertools.count()
