@@ -304,7 +304,7 @@ fn a_file_that_is_being_recorded_says_so_and_is_not_recovered() {
     assert_eq!(info(&path)["is_being_recorded"], true);
     let refused = run(["recover".as_ref(), path.as_os_str()]).expect_code(2);
     refused.expect_stderr(&["is being recorded at this moment"]);
-    assert_eq!(parts(&lab.dir, "disk"), [path.clone()]);
+    assert_eq!(parts(&lab.dir, "disk"), std::slice::from_ref(&path));
     let recording = recorder.interrupt();
     recording.expect_code(0);
     assert_eq!(info(&path)["is_being_recorded"], false);
