@@ -1,7 +1,7 @@
 //! Recordings after the fact: open one, find its clocks, put its samples on one time axis, choose
 //! streams, write tables.
 //!
-//! This is what the commands `export`, `clock`, `check`, `info`, `lag` and `merge` share. Nothing here
+//! This is what the commands `export`, `clock`, `check`, `recover`, `info`, `lag` and `merge` share. Nothing here
 //! prints, and nothing but [`load`] holds a whole stream in memory.
 //!
 //! ```no_run
