@@ -278,7 +278,7 @@ fn it_is_closed_at_the_floor_and_not_because_of_an_answer_that_did_not_come() {
     recorder.wait_until_recording();
     free("10000000");
     let recording = recorder.wait();
-    recording.expect_code(0).expect_told("only 10.0 MB are free");
+    recording.expect_code(3).expect_told("ended early: only 10.0 MB are free");
     assert_closed_cleanly(&recording.info());
     let other = format!("second_directory = {:?}", lab.dir.join("other").display().to_string());
     std::fs::remove_file(&recording.file).expect("removed");

@@ -63,6 +63,8 @@ pub struct Session {
     files: Arc<Files>,
     floor: Floor,
     floor_reached: bool,
+    /// Nobody asked for the end: the disk is nearly full.
+    ended_by_floor: Option<String>,
     begun_s: f64,
     rules: Rules,
     clock_interval_s: f64,
@@ -137,7 +139,10 @@ impl Session {
                 self.tell_room(nominal);
                 None
             }
-            Decision::End(reason) => Some(reason),
+            Decision::End(reason) => {
+                self.ended_by_floor = file.floor_reached;
+                Some(reason)
+            }
         }
     }
 

@@ -60,6 +60,8 @@ impl Session {
         let mut side_files = self.shared.side_files.reports();
         problems.extend(side_files.iter().filter_map(SideFileReport::problem));
         problems.extend(report.problems);
+        // It would have gone on.
+        problems.extend(self.ended_by_floor.take().map(|text| format!("ended early: {text}")));
         if let Some(error) = self.files.sync_error() {
             problems.push(format!("the disk did not keep what was written: {error}"));
         }

@@ -148,6 +148,7 @@ impl Session {
             files,
             floor,
             floor_reached: false,
+            ended_by_floor: None,
             begun_s,
             rules: Rules::from(&config.recording),
             clock_interval_s: config.clock.interval_s,
