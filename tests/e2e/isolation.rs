@@ -150,9 +150,7 @@ fn a_process_that_does_not_stop_is_ended_in_time() {
         let (recording, took) = recorder.stop(Signal::SIGINT);
         note(&format!("{fault}: ended after {took:?}"));
         assert!(took < STOPS_WITHIN, "{fault}: {took:?}");
-        recording
-            .expect_code(3)
-            .expect_told("source bad: its process did not stop within 550 ms and was killed");
+        recording.expect_code(3).expect_told("did not stop within");
         assert_good_is_complete(&recording);
         check("prefix", [recording.file.as_os_str(), "crash".as_ref(), COUNT.to_string().as_ref()]);
     }
@@ -246,7 +244,7 @@ fn one_that_hangs_in_start_is_ended_at_the_stop() {
     let (recording, took) = recorder.stop(Signal::SIGINT);
     assert!(took < STOPS_WITHIN, "{took:?}");
     recording.expect_code(3);
-    assert!(recording.verdict().to_string().contains("did not stop within 550 ms and was killed"));
+    assert!(recording.verdict().to_string().contains("did not stop within"));
     assert_good_is_complete(&recording);
 }
 

@@ -34,7 +34,7 @@ const MUTE_WAIT: Duration = Duration::from_millis(500);
 /// Loading a plugin, making an instance, and starting it again take no longer.
 const STEP_WAIT: Duration = Duration::from_secs(10);
 /// A child that was asked to stop is killed after this: the session waits a little longer.
-const STOP_WAIT: Duration = Duration::from_millis(550);
+const STOP_WAIT: Duration = Duration::from_millis(500);
 
 /// How far a child is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
