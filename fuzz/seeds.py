@@ -238,6 +238,21 @@ seed("remote", "all", b"\xff" + b"select all\nselect type='EEG' and name='a b'\n
      b"exp%n/{task}}{task:Hold}{run:7}\r\nfilename {participant:../../x}\nfilename {root:/etc}\nstatus\nupdate\nselect none\n")
 seed("remote", "token", b"\x03" + b"token 2f1c9d7be04a4d0f\nstart\nstop now\nhelp\nfilename {task:\nGET / HTTP/1.1\n\n\xff\nsta")
 
+# Frames of a source in a process of its own: native byte order, which is this machine's; the first byte says in which
+# pieces they come.
+
+
+def text(words: str) -> bytes:
+    return struct.pack("=I", len(words.encode())) + words.encode()
+
+
+frames = [b"\1" + struct.pack("=I", 1) + text("udp") + text("0.1") + b"\1" + text("{}"), b"\3\0", b"\4\0", b"\6",
+          b"\x0b" + struct.pack("=IIdff", 1, 1, 5.5, 1, 2), b"\x0f" + struct.pack("=I", 1) + b"\1" + bytes(8) + text("gone"),
+          b"\x10" + struct.pack("=IB", 1, 2) + text("so"), b"\x12\1" + text("a line"), b"\x13" + struct.pack("=IQ", 1, 7)]
+seed("child_frames", "several", b"\5" + b"".join(struct.pack("=I", len(frame)) + frame for frame in frames))
+for number, frame in enumerate(frames):
+    seed("child_frames", f"one_{number}", b"\xff" + frame)
+
 # Messages of Glasses 3.
 
 for number, body in enumerate([

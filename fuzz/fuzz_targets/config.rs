@@ -41,7 +41,10 @@ fuzz_target!(|data: &[u8]| {
     assert!(again.is_ok_and(|again| again.config == loaded.config), "the text in force says the same");
     let shown = loaded.text_to_show();
     assert!(shown.parse::<toml_edit::DocumentMut>().is_ok_and(|shown| {
-        shown.get("remote").and_then(|remote| remote.get("token")).is_none_or(|token| token.as_str() == Some("***"))
+        shown
+            .get("remote")
+            .and_then(|remote| remote.get("token"))
+            .is_none_or(|token| token.as_str() == Some("***"))
     }));
     for (index, source) in loaded.config.source.iter().enumerate() {
         let schema = schemas().iter().find(|(name, _)| *name == source.plugin);

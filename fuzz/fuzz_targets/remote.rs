@@ -58,7 +58,10 @@ fuzz_target!(|data: &[u8]| {
     }
     if obeyed > 0 {
         assert!(desk.outlook(true).is_ok_and(|outlook| !outlook.text.contains(SECRET)));
-        let root = serde_json::to_value(desk.naming()).unwrap_or_default()["root"].as_str().unwrap_or_default().to_owned();
+        let root = serde_json::to_value(desk.naming()).unwrap_or_default()["root"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         assert!(root.is_empty() || root.starts_with(FOLDER), "{root}");
     }
 });

@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
             Err(ReadError::NotXdf { .. } | ReadError::Io { .. }) => break,
             Err(_) => {
                 let _ = decode::torn_samples(reader.unread());
-                assert!(reader.resync().unwrap() > 0 || reader.unread().is_empty());
+                assert!(reader.resync().expect("memory can be read") > 0 || reader.unread().is_empty());
             }
         }
         chunks += 1;

@@ -20,14 +20,14 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(pair[0].end() <= pair[1].file_offset, "chunks overlap");
     }
     let wanted: Vec<_> = (0..scan.streams.len()).map(|index| (index, Selection::default())).collect();
-    let one = load(&bytes, &scan, &wanted, 1, &|_| {}).unwrap();
-    let two = load(&bytes, &scan, &wanted, 2, &|_| {}).unwrap();
+    let one = load(&bytes, &scan, &wanted, 1, &|_| {}).expect("memory can be read");
+    let two = load(&bytes, &scan, &wanted, 2, &|_| {}).expect("memory can be read");
     for (index, (one, two)) in one.iter().zip(&two).enumerate() {
         assert!(one.len().saturating_mul(8) <= bytes.len() * MOST_BYTES_PER_BYTE);
         same(one, two, &two.damage);
         let mut all = StreamData::empty(one.values.format(), one.values.channel_count());
         let mut blocks = scan.blocks(&bytes, index, Selection::default());
-        while let Some(block) = blocks.next_block().unwrap() {
+        while let Some(block) = blocks.next_block().expect("memory can be read") {
             assert_eq!(block.first_sample as usize, all.len());
             append(&mut all, block.data);
         }
