@@ -4,7 +4,7 @@
 //! anew are the lengths of chunks that were damaged, and the footers. Everything that is not copied is
 //! listed with its place. The original is only read.
 //!
-//! [`plan`] decides everything and writes nothing; [`write`] does what it says.
+//! [`plan`] decides everything and writes nothing; [`write()`] does what it says.
 
 mod footer;
 mod header;
