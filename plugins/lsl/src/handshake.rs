@@ -11,10 +11,12 @@ const PATTERN_TEXT_BYTES: usize = 24;
 
 /// What can be shown of an answer.
 const SHOWN_CHARS: usize = 40;
+/// The same, where it stands among the words that say what is wrong with it.
+const REASON_CHARS: usize = 200;
 
 /// What of an answer can be shown to people.
-fn readable(line: &str) -> String {
-    line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '.' }).take(SHOWN_CHARS).collect()
+fn readable(line: &str, max_chars: usize) -> String {
+    line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '.' }).take(max_chars).collect()
 }
 
 /// A feed that is being opened.
@@ -58,9 +60,10 @@ impl Handshake {
                 Ok(used) => drop(self.received.drain(..used)),
                 Err(AnswerError::Incomplete) => return self.too_long(MAX_ANSWER_BYTES),
                 Err(AnswerError::MalformedStatusLine(line)) => {
-                    return Err(format!("it answers {:?}, which is not LSL", readable(&line)));
+                    return Err(format!("it answers {:?}, which is not LSL", readable(&line, SHOWN_CHARS)));
                 }
-                Err(error) => return Err(error.to_string()),
+                // It may quote all that was answered.
+                Err(error) => return Err(readable(&error.to_string(), REASON_CHARS)),
             }
             self.answered = true;
         }
@@ -113,6 +116,24 @@ mod tests {
         }
         bytes.extend([1, 7, 0, 8, 0]);
         bytes
+    }
+
+    #[test]
+    fn what_is_told_of_a_wrong_answer_is_short_however_long_that_is() {
+        let long = "\u{1}".repeat(3000);
+        let unreadable = [b"LSL/110 200 OK\r\nUID: \x80".as_slice(), long.as_bytes(), b"\r\n\r\n"].concat();
+        let told = [
+            format!("LSL/110 205 {long}\r\n\r\n").into_bytes(),
+            format!("LSL/110 {long}\r\n\r\n").into_bytes(),
+            format!("LSL/110 200 OK\r\n{long}\r\n\r\n").into_bytes(),
+            format!("LSL/110 200 OK\r\nByte-Order: {long}\r\n\r\n").into_bytes(),
+            unreadable,
+        ]
+        .map(|answer| Handshake::new(&two_channels(), "me").0.receive(&answer).err());
+        assert_eq!(told.iter().flatten().count(), 2, "{told:?}");
+        for reason in told.into_iter().flatten() {
+            assert!(reason.len() <= REASON_CHARS, "{} characters: {reason}", reason.len());
+        }
     }
 
     #[test]
