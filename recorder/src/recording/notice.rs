@@ -37,6 +37,11 @@ pub fn samples(n: u64) -> String {
     format!("{n} {}", if n == 1 { "sample" } else { "samples" })
 }
 
+/// `1 gap of unknown size`, `2 gaps of unknown size`.
+pub fn gaps_of_unknown_size(n: u64) -> String {
+    format!("{n} {} of unknown size", if n == 1 { "gap" } else { "gaps" })
+}
+
 /// Notices that may wait for the display.
 const CAPACITY: usize = 1024;
 

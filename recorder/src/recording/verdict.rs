@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::intake::SourceKind;
-use super::notice::samples;
+use super::notice::{gaps_of_unknown_size, samples};
 use super::side::SideFileReport;
 use super::state::State;
 use super::status::{SourceStatus, StreamStatus};
@@ -145,7 +145,7 @@ pub fn judge_streams(sources: &[SourceStatus], in_file: Option<&HashMap<u32, u64
         if source.lost_of_no_stream > 0 || source.gaps_of_no_stream > 0 {
             let (lost, gaps) = (source.lost_of_no_stream, source.gaps_of_no_stream);
             let text =
-                format!("of no stream in particular: {} lost, {gaps} gaps of unknown size", samples(lost));
+                format!("of no stream in particular: {} lost, {}", samples(lost), gaps_of_unknown_size(gaps));
             verdicts.push(of_source(Outcome::Lossy, text));
         }
         for stream in &source.streams {
@@ -196,7 +196,7 @@ fn judge_stream(
     let mut missing: Vec<String> =
         causes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", samples(*n))).collect();
     if stream.gaps_of_unknown_size > 0 {
-        missing.push(format!("{} gaps of unknown size", stream.gaps_of_unknown_size));
+        missing.push(gaps_of_unknown_size(stream.gaps_of_unknown_size));
     }
     if stream.samples == 0 && source.required && !stream.may_be_silent {
         missing.push("EMPTY: it never sent a sample".to_owned());

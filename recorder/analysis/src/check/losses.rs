@@ -96,7 +96,7 @@ fn counted(stream: &ScannedStream, out: &mut Vec<Finding>) {
     }
     let gaps = count("gaps_of_unknown_size");
     if gaps > 0 {
-        let what = format!("{gaps} gaps of unknown size");
+        let what = format!("{gaps} {} of unknown size", if gaps == 1 { "gap" } else { "gaps" });
         out.push(Finding::new(&rules::LOST_UNKNOWN, what).of(stream));
     }
 }
