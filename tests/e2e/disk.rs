@@ -6,7 +6,6 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 use support::{
@@ -214,6 +213,27 @@ fn a_write_that_takes_half_is_undone_and_a_failing_file_with_room_is_left_for_an
 }
 
 #[test]
+fn a_piece_of_a_chunk_that_cannot_be_cut_off_at_once_is_cut_off_before_anything_else_is_written() {
+    let lab = Lab::new();
+    let recorder = lab.record("", COUNTER);
+    recorder.wait_until_recording();
+    let folder = lab.dir.join("disk");
+    lab.order(&format!("half EIO {0}\ncut EIO {0}", folder.display()));
+    recorder.wait_for_notice("Input/output error");
+    wait_for_more(&recorder, 50);
+    lab.order("");
+    recorder.wait_for_notice("nothing was lost");
+    let recording = recorder.interrupt();
+    recording.expect_code(3);
+    let files: Vec<Value> = parts(&lab.dir, "disk").iter().map(|file| info(file)).collect();
+    for file in &files {
+        assert_eq!(file["damage"], serde_json::json!([]));
+    }
+    let kept: u64 = files.iter().map(|f| stream(f, "it")["samples"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(kept, received(&recording, "it"));
+}
+
+#[test]
 fn a_folder_that_is_deleted_is_made_again_with_all_that_was_in_the_file() {
     let lab = Lab::new();
     let recorder = lab.record("", COUNTER);
@@ -287,9 +307,11 @@ fn it_is_closed_at_the_floor_and_not_because_of_an_answer_that_did_not_come() {
     recorder.wait_until_recording();
     lab.order(&format!("free 1000000 {}", lab.dir.join("disk").display()));
     recorder.wait_for_notice("goes on in");
-    std::thread::sleep(Duration::from_millis(300));
+    // Longer than it takes to ask for the free space again, and to confirm the answer.
+    wait_for_more(&recorder, 300);
     let recording = recorder.interrupt();
     recording.expect_code(3);
+    assert_eq!(recording.verdict()["ended_by"], "Ctrl-C (SIGINT)");
     for file in [&recording.file, &lab.dir.join("other/out_part-2.xdf")] {
         assert_closed_cleanly(&info(file));
     }

@@ -286,18 +286,30 @@ fn goes_on_when_full(dir: &TestDir, reason: &str, start: impl FnOnce(&str) -> Re
 }
 
 #[test]
-fn a_file_that_may_not_grow_keeps_what_it_has_and_gets_its_footers() {
+fn a_file_that_may_not_grow_is_followed_by_another() {
     let dir = TestDir::new();
-    goes_on_when_full(&dir, "File too large", |config| {
-        let (config, file) = (dir.write("config.toml", config), dir.join("out.xdf"));
-        let inner = lockstep(["record"]);
-        // A limit of the shell's own: blocks of 512 or 1024 bytes.
-        let script = "ulimit -f 512; exec \"$0\" record \"$1\" --json --output \"$2\"";
-        let mut command = Command::new("sh");
-        command.args(["-c", script]).arg(inner.get_program()).arg(config).arg(&file);
-        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Recorder::from_command(&mut command, &file)
-    });
+    let simulator = Simulator::new(&dir.join("truth"), 1, "--rate-hz=1000 --channels=32 --exchange=none");
+    let config = format!("[experiment]\nname = \"full\"\n{}", simulator.sources());
+    let (config, file) = (dir.write("config.toml", config), dir.join("out.xdf"));
+    let inner = lockstep(["record"]);
+    // A limit of the shell's own: blocks of 512 or 1024 bytes.
+    let script = "ulimit -f 512; exec \"$0\" record \"$1\" --json --output \"$2\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(inner.get_program()).arg(config).arg(&file);
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let recorder = Recorder::from_command(&mut command, &file);
+    recorder.wait_until_listening(1);
+    let devices = simulator.start();
+    recorder.wait_for_notice("File too large");
+    recorder.wait_for_notice("out_part-2.xdf");
+    let recording = recorder.interrupt();
+    devices.stop();
+    recording.expect_code(3).expect_told("nothing was lost");
+    let files = [file, dir.join("out_part-2.xdf")].map(|file| support::info(&file));
+    let kept: u64 = files.iter().map(|file| number(&stream(file, "sim")["samples"])).sum();
+    assert_eq!(kept, number(&recording.verdict_of("sim")["status"]["samples"]));
+    assert!(files.iter().all(|file| file["damage"] == json!([])));
+    assert_closed_cleanly(&files[1]);
 }
 
 #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@
  *   write ENOSPC /path   writes (and keeping room) fail for files whose path begins like this
  *   sync EIO /path       syncs fail
  *   half EIO /path       a write takes half of its bytes, the next one fails
+ *   cut EIO /path        a file cannot be made shorter
  *   free 1000000 /path   so many bytes are free there
  *
  * An empty or missing file: all is well.
@@ -134,6 +135,19 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t len)
 int fallocate(int fd, int mode, off_t offset, off_t len)
 {
     return fallocate64(fd, mode, offset, len);
+}
+
+int ftruncate64(int fd, off64_t length)
+{
+    static int (*real)(int, off64_t);
+    int error;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "ftruncate64");
+    if ((error = fails("cut", fd)) != 0) {
+        errno = error;
+        return -1;
+    }
+    return real(fd, length);
 }
 
 int fdatasync(int fd)

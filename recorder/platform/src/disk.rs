@@ -50,7 +50,7 @@ pub fn keep_room(file: &File, from: u64, to: u64) -> io::Result<bool> {
     };
     match fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, at, len) {
         Ok(()) => Ok(true),
-        Err(no_room @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG)) => Err(no_room.into()),
+        Err(no_room @ (Errno::ENOSPC | Errno::EDQUOT)) => Err(no_room.into()),
         // It cannot, or it is in a worse state than full: writing tells.
         Err(_) => Ok(false),
     }

@@ -83,7 +83,7 @@ pub fn create(path: &Path) -> Result<File, (PathBuf, io::Error)> {
 
 /// Whether an error says that there is no room.
 pub fn is_no_room(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 impl Files {

@@ -37,6 +37,8 @@ pub struct Output {
     gathered: Vec<u8>,
     progress: Arc<Progress>,
     error: Option<io::Error>,
+    /// Behind the last whole chunk is a piece of another, which could not be cut off.
+    is_torn: bool,
     /// Room behind the end that is kept for what has to be written even when the disk is full. `None`: the disk
     /// cannot do that.
     reserve: Option<Reserve>,
@@ -59,6 +61,7 @@ impl Output {
             gathered: Vec::with_capacity(2 * DIRECT_BYTES),
             progress,
             error: None,
+            is_torn: false,
             reserve: None,
             checksum: None,
         }
@@ -127,11 +130,14 @@ impl Output {
     }
 
     fn append(&mut self, rest: &[u8], more: u64) -> io::Result<()> {
+        if self.is_torn {
+            self.cut_back()?;
+        }
         self.keep_room(more)?;
         let written = self.file.write_all(&self.gathered).and_then(|()| self.file.write_all(rest));
         written.inspect_err(|_| {
-            // Whatever was written of the chunk is cut off; should that fail too,
-            // readers find a torn chunk at the end.
+            // Whatever was written of the chunk is cut off; should that fail too, it is tried again before
+            // anything else is written, and else readers find a torn chunk at the end.
             drop(self.cut_back());
         })
     }
@@ -155,15 +161,17 @@ impl Output {
     }
 
     fn cut_back(&mut self) -> io::Result<()> {
-        let cut = self.file.set_len(self.bytes);
+        self.is_torn = true;
+        self.file.set_len(self.bytes)?;
         if let Some(reserve) = &mut self.reserve
             && reserve.end != u64::MAX
         {
             // What was kept behind the end went with it.
             reserve.end = self.bytes;
         }
-        cut?;
-        self.file.seek(SeekFrom::Start(self.bytes)).map(drop)
+        self.file.seek(SeekFrom::Start(self.bytes))?;
+        self.is_torn = false;
+        Ok(())
     }
 
     /// Bytes of whole chunks in the file.
@@ -214,7 +222,7 @@ impl Output {
 
     /// Give back the room that was kept.
     pub fn give_back_room(&mut self) {
-        if self.reserve.take().is_some() {
+        if self.reserve.take().is_some() || self.is_torn {
             // It cuts off what is behind the end. Should it fail, only room is wasted.
             drop(self.file.set_len(self.bytes));
         }

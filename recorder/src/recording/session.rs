@@ -4,7 +4,7 @@
 mod end;
 mod start;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ pub struct Session {
     /// Streams on disk when that was last told, before the recording has begun.
     on_disk_told: usize,
     free_bytes: Option<u64>,
-    disk_asked_s: f64,
+    /// When the free space was asked for, and beside which file.
+    disk_asked: (f64, PathBuf),
 }
 
 impl Session {
@@ -115,6 +116,8 @@ impl Session {
         if let (Some(error), false) = (&trouble.sync_error, self.sync_error_told) {
             self.sync_error_told = true;
             self.shared.events.write("sync_error", "", "", json!({"text": error}));
+            // A disk that is broken or gone shows it here first, for writes go to memory.
+            self.files.move_on(&format!("the disk did not keep what was written ({error})"));
         }
         status.alarms = self.alarms.list();
         let file = FileState {
@@ -244,8 +247,13 @@ impl Session {
         let growing = bytes.saturating_add(self.shared.side_files.written_bytes());
         let bytes_per_s = self.meters.file.update(at_s, at_s, growing);
         let path = self.files.current_path();
-        if at_s - self.disk_asked_s >= DISK_PERIOD_S {
-            self.disk_asked_s = at_s;
+        let is_elsewhere = self.disk_asked.1 != path;
+        if is_elsewhere {
+            // What is known of the other disk says nothing of this one.
+            self.floor = Floor::new(self.floor.bytes());
+        }
+        if is_elsewhere || at_s - self.disk_asked.0 >= DISK_PERIOD_S {
+            self.disk_asked = (at_s, path.clone());
             self.free_bytes = free_beside(&path);
             self.floor_reached = self.floor.look(self.free_bytes);
         }

@@ -80,6 +80,7 @@ impl Writer {
             measurements: Vec::new(),
             blocks: Vec::new(),
             next_report: Instant::now(),
+            next_restore: Instant::now(),
             episode: None,
             problems: Vec::new(),
         };
@@ -141,6 +142,8 @@ struct Body {
     measurements: Vec<Measurement>,
     blocks: Vec<SampleBlock>,
     next_report: Instant,
+    /// A file that was deleted is not copied back before this.
+    next_restore: Instant,
     /// What could not be written.
     backlog: Backlog,
     /// Writing has failed, and this is how that goes.
@@ -194,17 +197,22 @@ impl Body {
         let shared = Arc::clone(&self.shared);
         for intake in shared.streams.iter().skip(self.streams.len()) {
             let header = |out: &mut Vec<u8>| encode::stream_header(out, intake.id, &intake.header_xml);
-            self.put(Kind::Structure, header, &[]);
             self.streams.push(StreamInFile::new(Arc::clone(intake)));
+            self.put(Kind::Header(self.streams.len() - 1), header, &[]);
         }
         for index in 0..self.streams.len() {
             self.take_samples(index);
             self.take_offsets(index);
         }
         self.flush();
+        self.output.reserve(self.reserve_bytes());
+    }
+
+    /// What a file needs for its end.
+    fn reserve_bytes(&self) -> u64 {
         let (of_offset, of_stream, of_events) = RESERVE_BYTES;
         let offsets: usize = self.streams.iter().map(|s| s.offsets).sum();
-        self.output.reserve(of_events + of_offset * offsets as u64 + of_stream * self.streams.len() as u64);
+        of_events + of_offset * offsets as u64 + of_stream * self.streams.len() as u64
     }
 
     fn report_losses(&mut self) {
@@ -300,6 +308,7 @@ impl Body {
     fn count(&mut self, kind: Kind) {
         match kind {
             Kind::Structure => {}
+            Kind::Header(index) => self.streams[index].has_header = true,
             Kind::Offset(index) => self.streams[index].offsets_in_file += 1,
             Kind::Samples(index, tally) => {
                 let stream = &mut self.streams[index];
@@ -317,7 +326,7 @@ impl Body {
         self.take_all();
         self.end_episode();
         self.write_footers();
-        self.keep_deleted_file();
+        self.keep_deleted_files();
         let closed = self.output.close();
         if let Some(part) = self.files.current() {
             part.progress.synced(closed, self.output.bytes());
@@ -330,13 +339,15 @@ impl Body {
     fn write_footers(&mut self) {
         self.output.try_again();
         self.output.reserve(0);
-        for stream in &self.streams {
+        // A footer without a header would keep readers from opening the file.
+        for stream in self.streams.iter().filter(|s| s.has_header) {
             encode::stream_footer(self.output.chunks(), stream.intake.id, &stream.footer().to_xml());
         }
         if self.output.flush().is_err() {
             let path = self.files.current_path();
+            let error = self.output.error().map(ToString::to_string).unwrap_or_default();
             self.problems.push(format!(
-                "{path}: there was no room for the footers; `lockstep recover {path}` makes them",
+                "{path}: its footers could not be written ({error}); `lockstep recover {path}` makes them",
                 path = path.display()
             ));
         }

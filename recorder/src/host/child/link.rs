@@ -156,7 +156,9 @@ impl Link {
     /// Say something that is not answered; where there is no room, that is counted.
     fn tell(&self, said: &FromChild<'_>) -> Result<(), Refusal> {
         let mut out = self.out.lock();
-        match out.send(said, SAMPLES_WAIT) {
+        // A line may go; a clock that was reset must not.
+        let wait = if matches!(said, FromChild::Log { .. }) { SAMPLES_WAIT } else { CALL_WAIT };
+        match out.send(said, wait) {
             Sent::Yes => Ok(()),
             Sent::TooLong => Err(too_long()),
             Sent::No | Sent::Broken => {

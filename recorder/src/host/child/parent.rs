@@ -148,8 +148,12 @@ impl Driven for Child {
     fn stopped(&mut self) -> Option<StopReport> {
         loop {
             match self.told.try_recv() {
-                Ok(Told::Stopped(StopReport::Clean)) | Err(TryRecvError::Disconnected) => {
+                Ok(Told::Stopped(StopReport::Clean)) => {
                     return Some(self.failure.take().map_or(StopReport::Clean, StopReport::Failed));
+                }
+                Err(TryRecvError::Disconnected) => {
+                    let died = || "the thread that watches over its process has ended".to_owned();
+                    return Some(StopReport::Failed(self.failure.take().unwrap_or_else(died)));
                 }
                 Ok(Told::Stopped(failed)) => return Some(failed),
                 Ok(Told::Started(Err(reason))) => self.failure = Some(reason),

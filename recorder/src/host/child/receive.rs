@@ -194,7 +194,11 @@ impl Receiver {
         let name = label(&words);
         let before = self.streams.iter_mut().filter(|s| s.name == name);
         let (number, recorded) = match choose(before, |before| is_same_stream(&words, before)) {
-            Choice::Continue(number) => return Ok(number),
+            Choice::Continue(number) => {
+                // What the process before said of it is over.
+                self.intake.set_state(number, State::Idle, "")?;
+                return Ok(number);
+            }
             Choice::Add => (Sink::add_stream(&*self.intake, words.clone())?, name.clone()),
             Choice::AddAnother => another(&name, |label| {
                 let words = StreamWords { label: label.to_owned(), ..words.clone() };

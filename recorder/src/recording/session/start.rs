@@ -158,7 +158,7 @@ impl Session {
             sync_error_told: false,
             on_disk_told: 0,
             free_bytes,
-            disk_asked_s: f64::NEG_INFINITY,
+            disk_asked: (f64::NEG_INFINITY, path.to_owned()),
         })
     }
 }

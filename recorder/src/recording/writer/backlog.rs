@@ -7,8 +7,10 @@ use super::tally::Tally;
 /// What a chunk is, and whom it is counted for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
-    /// Headers and boundaries: small, and nothing can be read without them.
+    /// Boundaries.
     Structure,
+    /// The header of a stream, by index: nothing can be read without it.
+    Header(usize),
     /// A clock offset of a stream, by index.
     Offset(usize),
     /// Samples of a stream, by index.
@@ -52,7 +54,7 @@ impl Backlog {
         match kind {
             Kind::Samples(index, _) if index == self.events_index => &mut self.events,
             Kind::Samples(..) => &mut self.samples,
-            Kind::Structure | Kind::Offset(_) => &mut self.needed,
+            Kind::Structure | Kind::Header(_) | Kind::Offset(_) => &mut self.needed,
         }
     }
 

@@ -31,6 +31,8 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct StreamInFile {
     pub(super) intake: Arc<StreamIntake>,
+    /// Its header is in the file that is written now.
+    pub(super) has_header: bool,
     /// Samples in all files.
     pub(super) samples: u64,
     /// Those in the file that is written now.
@@ -59,6 +61,7 @@ impl StreamInFile {
     pub(super) fn new(intake: Arc<StreamIntake>) -> Self {
         Self {
             intake,
+            has_header: false,
             samples: 0,
             in_file: Tally::default(),
             offsets: 0,

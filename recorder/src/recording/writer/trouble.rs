@@ -1,6 +1,7 @@
 //! What the writer does when its file fails it: hold the newest data, try again, go on in another place, and say
 //! exactly what was lost.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,6 +20,8 @@ const TRY_PERIOD: Duration = Duration::from_secs(1);
 /// A file that fails for so long, though there is room, is left for another one beside it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Between two tries to copy a deleted file back, each of which may take its time.
+const RESTORE_PERIOD: Duration = Duration::from_secs(10);
 /// Problems that are told one by one.
 const MAX_PROBLEMS: usize = 20;
 
@@ -77,9 +80,11 @@ impl Body {
             if self.write_backlog() {
                 return self.mended();
             }
-            let no_room = self.output.error().is_some_and(is_no_room);
-            // With room in it, the file itself may be what fails: as on a disk that was unplugged and is back.
-            let again = self.files.first_place(!no_room && lasts >= PATIENCE);
+            let is = |what: fn(&io::Error) -> bool| self.output.error().is_some_and(what);
+            // With room in it, the file itself may be what fails: as on a disk that was unplugged and is back. Where
+            // a file may not grow any more, another one may.
+            let another = !is(is_no_room) && lasts >= PATIENCE || is(|e| e.kind() == ErrorKind::FileTooLarge);
+            let again = self.files.first_place(another);
             for folder in self.files.second_place().into_iter().chain(again) {
                 if self.go_on_in(&folder) && self.write_backlog() {
                     return self.mended();
@@ -158,6 +163,7 @@ impl Body {
         let name = before.file_name().unwrap_or_default().to_string_lossy().into_owned();
         header.push_child(Element::new("continues").with_text(name));
         header.push_child(Element::new("part").with_text((self.files.parts().len() + 1).to_string()));
+        output.reserve(self.reserve_bytes());
         encode::file_header(output.chunks(), &header.to_xml());
         for stream in &self.streams {
             let intake = &stream.intake;
@@ -176,9 +182,11 @@ impl Body {
         }
         self.write_footers();
         self.output.give_back_room();
+        self.give_up_deleted_file(&before);
         self.output = output;
         self.backlog.forget_needed();
         for stream in &mut self.streams {
+            stream.has_header = true;
             stream.in_file = super::Tally::default();
             stream.offsets_in_file = stream.offsets;
             stream.first_samples_end = None;
@@ -193,11 +201,14 @@ impl Body {
     pub(super) fn move_if_wanted(&mut self) {
         let Some(why) = self.files.take_wanted_move() else { return };
         let Some(folder) = self.files.second_place() else { return };
-        if self.episode.is_none() && !self.go_on_in(&folder) {
+        if !self.go_on_in(&folder) {
             self.files.set_move_failed();
             let text = format!("cannot go on in {}: it cannot be written", folder.display());
             self.shared.notices.send(Level::Error, "", text);
             return;
+        }
+        if self.episode.is_some() && self.write_backlog() {
+            self.mended();
         }
         let text = format!("{why}: the recording goes on in {}", self.files.current_path().display());
         self.shared.notices.send(Level::Warning, "", text.clone());
@@ -209,6 +220,10 @@ impl Body {
         if self.episode.is_some() || !lockstep_platform::is_deleted(self.output.file()) {
             return;
         }
+        if Instant::now() < self.next_restore {
+            return;
+        }
+        self.next_restore = Instant::now() + RESTORE_PERIOD;
         let was = self.files.current_path();
         match self.files.give_name_back(self.output.file()) {
             Ok((part, file)) => {
@@ -235,15 +250,28 @@ impl Body {
     }
 
     /// At the end a file without a name would be gone.
-    pub(super) fn keep_deleted_file(&mut self) {
+    pub(super) fn keep_deleted_files(&mut self) {
+        self.next_restore = Instant::now();
         self.look_for_the_file();
-        if let Some(error) = self.files.deleted() {
-            let path = self.files.current_path();
-            self.problems
-                .push(format!("{} was deleted, and all that was in it is lost: {error}", path.display()));
-            for stream in &mut self.streams {
-                stream.samples = stream.samples.saturating_sub(stream.in_file.count);
-            }
+        let parts = self.files.parts();
+        for part in parts.iter().rev().skip(1).filter(|part| !part.path.exists()) {
+            self.problem(format!("{} is not there any more: somebody deleted it", part.path.display()));
+        }
+        self.give_up_deleted_file(&self.files.current_path());
+    }
+
+    /// What is in a file that was deleted, and could not be copied back, is lost.
+    fn give_up_deleted_file(&mut self, path: &Path) {
+        if !lockstep_platform::is_deleted(self.output.file()) {
+            return;
+        }
+        let error = self.files.deleted().map(|error| format!(": {error}")).unwrap_or_default();
+        self.problem(format!("{} was deleted, and all that was in it is lost{error}", path.display()));
+        self.files.set_deleted(None);
+        for stream in &mut self.streams {
+            let gone = stream.in_file;
+            stream.samples = stream.samples.saturating_sub(gone.count);
+            stream.add_unwritten(&gone);
         }
     }
 
@@ -254,7 +282,10 @@ impl Body {
         self.mend();
         if self.episode.is_none() {
             // How that went is an event.
-            return self.take_all();
+            self.take_all();
+        }
+        if self.episode.is_none() {
+            return;
         }
         let streams = &mut self.streams;
         self.backlog.give_up_samples(&mut |index, tally| streams[index].add_unwritten(&tally));
