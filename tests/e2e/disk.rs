@@ -150,6 +150,10 @@ fn what_does_not_fit_into_memory_is_the_oldest_and_is_counted_exactly() {
     for file in &all {
         assert_closed_cleanly(file);
     }
+    let told: u64 = all.iter().map(|file| stream(file, "sim")["lost_samples"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(told, lost, "the footers tell it, too");
+    let checked = run(["check".as_ref(), recording.file.as_os_str()]).expect_code(3);
+    assert!(checked.stdout.contains("no file could be written in time"), "{}", checked.stdout);
 }
 
 fn parts(dir: &Path, folder: &str) -> Vec<PathBuf> {
@@ -193,6 +197,8 @@ fn with_a_second_directory_it_goes_on_there_at_once_in_a_file_that_stands_alone(
     );
     assert_eq!(events(&other, "file_continued").len(), 1);
     assert!(recording.told("lockstep recover"), "the first could not be given its footers");
+    let checked = run(["check".as_ref(), lab.dir.join("other/out_part-2.xdf").as_os_str()]);
+    assert!(!checked.stdout.contains("offset-unfounded"), "{}", checked.stdout);
 }
 
 #[test]
@@ -250,6 +256,31 @@ fn a_folder_that_is_deleted_is_made_again_with_all_that_was_in_the_file() {
     assert_eq!(in_file(&recording, "it"), received(&recording, "it"));
     assert_eq!(stream(&recorded, "it")["samples"].as_u64(), Some(received(&recording, "it")));
     assert_eq!(events(&recorded, "file_restored").len(), 1);
+}
+
+#[test]
+fn a_file_that_is_moved_away_is_told_and_another_in_its_place_is_left_alone() {
+    let lab = Lab::new();
+    let recorder = lab.record("", COUNTER);
+    recorder.wait_until_recording();
+    let (path, moved) = (recorder.file.clone(), lab.dir.join("moved.xdf"));
+    std::fs::rename(&path, &moved).expect("moved");
+    recorder.wait_for_notice("is not there any more");
+    let recording = recorder.interrupt();
+    recording.expect_code(3).expect_told("is not there any more");
+    assert_closed_cleanly(&info(&moved));
+    // Another program deletes it, and writes a file of its own.
+    let recorder = lab.record("", COUNTER);
+    recorder.wait_until_recording();
+    std::fs::write(&moved, "of another").expect("written");
+    std::fs::rename(&moved, &path).expect("moved");
+    recorder.wait_for_notice("was deleted while it was recorded");
+    let recording = recorder.interrupt();
+    recording.expect_code(3);
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"of another");
+    let restored = info(&lab.dir.join("disk/out_restored.xdf"));
+    assert_closed_cleanly(&restored);
+    assert_eq!(stream(&restored, "it")["samples"].as_u64(), Some(received(&recording, "it")));
 }
 
 #[test]

@@ -173,6 +173,11 @@ impl Recording {
         self.header.as_ref().is_some_and(|header| header.child(RECOVERED).is_some())
     }
 
+    /// Goes on where another file ended, whose disk had failed.
+    pub fn is_continuation(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.child("continues").is_some())
+    }
+
     /// Looks like LabRecorder's: the file header has a version and a date and nothing else.
     pub fn is_lab_recorder(&self) -> bool {
         self.header.as_ref().is_some_and(|header| {

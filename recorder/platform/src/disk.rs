@@ -80,6 +80,20 @@ pub fn is_deleted(file: &File) -> bool {
     }
 }
 
+/// What tells a file from all others of this machine, whatever it is called. `None`: this system does not say.
+pub fn file_identity(metadata: &std::fs::Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
 /// Make the disk keep the name of a file that was made in `folder`.
 ///
 /// # Errors

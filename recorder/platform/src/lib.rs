@@ -36,7 +36,7 @@ mod udp;
 pub use access::{OfAnyone, is_root, of_anyone};
 pub use address::{is_loopback, is_same_peer, local_for};
 pub use clock::{monotonic_and_utc_ns, monotonic_ns, monotonic_s};
-pub use disk::{free_bytes, is_deleted, keep_room, sync_folder};
+pub use disk::{file_identity, free_bytes, is_deleted, keep_room, sync_folder};
 pub use host::hostname;
 pub use library::{LIBRARY_PREFIX, LIBRARY_SUFFIX, open_library};
 pub use seconds::{seconds, ticks_as_seconds};

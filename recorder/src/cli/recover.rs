@@ -168,7 +168,7 @@ fn render(recovery: &Recovery, file: &Path, output: Option<&Path>) -> String {
     {
         style("✓ it is whole: nothing was to be mended".to_owned()).green()
     } else {
-        style("✓ nothing was lost".to_owned()).green()
+        style("✓ nothing that is in it was lost".to_owned()).green()
     };
     lines.push(format!("  {verdict}"));
     if !recovery.skipped.is_empty() {

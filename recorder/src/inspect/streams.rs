@@ -177,7 +177,7 @@ fn recorded(stream: &ScannedStream, stamps: &StampFacts) -> StreamFacts {
         has_footer: stream.footer.is_some(),
         footer_agrees: footer_agrees(stream, stamps),
         lost_samples: losses.map(|e| {
-            let kinds = ["dropped", "rejected", "lost"];
+            let kinds = ["dropped", "rejected", "lost", "unwritten"];
             kinds.iter().fold(0, |sum: u64, kind| sum.saturating_add(count(e, kind)))
         }),
         gaps_of_unknown_size: losses.map(|e| count(e, "gaps_of_unknown_size")),

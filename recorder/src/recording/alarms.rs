@@ -81,7 +81,7 @@ pub struct FileTrouble {
     pub write: Option<Trouble>,
     /// The disk did not keep something.
     pub sync_error: Option<String>,
-    /// The file was deleted, and cannot be written anew for this reason.
+    /// The file was deleted and cannot be written anew, or is not where it was; in words.
     pub deleted: Option<String>,
 }
 
@@ -159,12 +159,8 @@ fn find(status: &Status, clock_interval_s: f64, trouble: &FileTrouble) -> Vec<Fi
             format!("writing fails: {error}; {held:.1} MB wait in memory, {lost}"),
         );
     }
-    if let Some(error) = &trouble.deleted {
-        add(
-            "deleted",
-            Severity::Failure,
-            format!("the file was deleted and cannot be written anew: {error}"),
-        );
+    if let Some(text) = &trouble.deleted {
+        add("deleted", Severity::Failure, text.clone());
     }
     if let Some(left_s) = status.file.time_left_s.filter(|left_s| *left_s < DISK_LEFT_S.0) {
         let severity = if left_s < DISK_LEFT_S.1 { Severity::Failure } else { Severity::Warning };

@@ -34,8 +34,18 @@ pub struct Part {
     pub path: PathBuf,
     /// How far it has come.
     pub progress: Arc<Progress>,
+    /// What tells it from another file that may come to have its name.
+    identity: Option<(u64, u64)>,
     /// Ends with it.
     _syncer: Syncer,
+}
+
+impl Part {
+    /// Whether its path leads to it: a file can be moved, or its disk taken away, while it is open.
+    pub fn is_there(&self) -> bool {
+        let found = std::fs::metadata(&self.path);
+        found.is_ok_and(|found| lockstep_platform::file_identity(&found) == self.identity)
+    }
 }
 
 /// Why nothing can be written at this moment, and what became of the data meanwhile.
@@ -59,7 +69,7 @@ pub struct Files {
     /// The writer is asked to go on in the second place, and why.
     wanted_move: Mutex<Option<String>>,
     has_move_failed: AtomicBool,
-    /// The newest file was deleted, and cannot be written anew for this reason.
+    /// The newest file was deleted and cannot be written anew, or is not where it was; in words.
     deleted: Mutex<Option<String>>,
     has_writer_died: AtomicBool,
 }
@@ -167,7 +177,7 @@ impl Files {
         self.has_writer_died.store(true, Relaxed);
     }
 
-    /// Why the newest file, which somebody has deleted, cannot be written anew.
+    /// What is wrong with the newest file: it was deleted and cannot be written anew, or is not where it was.
     pub fn deleted(&self) -> Option<String> {
         self.deleted.lock().clone()
     }
@@ -244,8 +254,11 @@ impl Files {
         let newest = self.current().ok_or(ErrorKind::NotFound)?;
         let name = newest.path.file_name().unwrap_or_default();
         let second = self.second_place().map(|folder| folder.join(name));
+        // Somebody may have put another file in its place.
+        let stem = newest.path.file_stem().unwrap_or_default().to_string_lossy();
+        let other = newest.path.with_file_name(format!("{stem}_restored.xdf"));
         let mut error = io::Error::from(ErrorKind::NotFound);
-        for path in std::iter::once(newest.path.clone()).chain(second) {
+        for path in [newest.path.clone(), other].into_iter().chain(second) {
             match copy(old, &path).and_then(|file| Ok((part(&file, &path, self.settings.sync)?, file))) {
                 Ok((part, file)) => {
                     part.progress.written_bytes.store(newest.progress.written_bytes.load(Relaxed), Relaxed);
@@ -264,7 +277,8 @@ impl Files {
 fn part(file: &File, path: &Path, sync: Duration) -> io::Result<Arc<Part>> {
     let progress = Arc::<Progress>::default();
     let syncer = Syncer::start(file.try_clone()?, path, Arc::clone(&progress), sync)?;
-    Ok(Arc::new(Part { path: path.to_owned(), progress, _syncer: syncer }))
+    let identity = lockstep_platform::file_identity(&file.metadata()?);
+    Ok(Arc::new(Part { path: path.to_owned(), progress, identity, _syncer: syncer }))
 }
 
 /// A copy of all of `old` at `path`, where nothing may be.

@@ -8,6 +8,7 @@ mod trouble;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -325,7 +326,7 @@ impl Body {
         // The losses reported just now are events themselves.
         self.take_all();
         self.end_episode();
-        self.write_footers();
+        self.write_footers(None);
         self.keep_deleted_files();
         let closed = self.output.close();
         if let Some(part) = self.files.current() {
@@ -336,12 +337,13 @@ impl Body {
     }
 
     /// Give the file its footers, from the room that was kept for them if there is no other.
-    fn write_footers(&mut self) {
+    /// `next`: it goes on in another file.
+    fn write_footers(&mut self, next: Option<&Path>) {
         self.output.try_again();
         self.output.reserve(0);
         // A footer without a header would keep readers from opening the file.
         for stream in self.streams.iter().filter(|s| s.has_header) {
-            encode::stream_footer(self.output.chunks(), stream.intake.id, &stream.footer().to_xml());
+            encode::stream_footer(self.output.chunks(), stream.intake.id, &stream.footer(next).to_xml());
         }
         if self.output.flush().is_err() {
             let path = self.files.current_path();

@@ -86,6 +86,7 @@ fn counted(stream: &ScannedStream, out: &mut Vec<Finding>) {
         ("dropped", "the queue was full"),
         ("rejected", "they could not be recorded"),
         ("lost", "they never arrived"),
+        ("unwritten", "no file could be written in time"),
     ];
     for (name, why) in kinds {
         let lost = count(name);
@@ -94,11 +95,22 @@ fn counted(stream: &ScannedStream, out: &mut Vec<Finding>) {
             out.push(Finding { samples_lost: Some(lost), ..Finding::new(&rules::LOST, what).of(stream) });
         }
     }
+    if let Some(name) = losses.text_at("continued_in").filter(|_| stream.info.kind == EVENTS_TYPE) {
+        let what = format!("the recording goes on in {name}");
+        out.push(Finding::new(&rules::CONTINUED, what).of(stream));
+    }
     let gaps = count("gaps_of_unknown_size");
     if gaps > 0 {
         let what = format!("{gaps} {} of unknown size", if gaps == 1 { "gap" } else { "gaps" });
         out.push(Finding::new(&rules::LOST_UNKNOWN, what).of(stream));
     }
+}
+
+/// Whether the recorder says that samples of a stream are not in the file.
+pub(super) fn has_lost(stream: &ScannedStream) -> bool {
+    let extra = stream.footer.iter().flat_map(|footer| &footer.extra);
+    let losses = extra.filter(|element| element.name == "lockstep");
+    losses.flat_map(|losses| ["dropped", "unwritten"].map(|name| number(losses, name))).any(|lost| lost > 0)
 }
 
 fn number(losses: &Element, name: &str) -> u64 {

@@ -139,6 +139,9 @@ rules! {
     BEING_RECORDED = "being-recorded", Note,
         "a recorder writes this file at this moment",
         "check it again when the recording has ended: what is missing at its end may still come";
+    CONTINUED = "continued", Note,
+        "the disk failed or was full: this is not all of the recording",
+        "see the other file, too; each can be read alone";
     RECOVERED = "recovered", Note,
         "the file was written by `lockstep recover` from another, and all that was in that is in this",
         "nothing";

@@ -17,6 +17,7 @@ mod tests;
 use std::ops::Range;
 
 use self::clean::{Clean, RESET_S, STALENESS_SIGMA_S, clean, continuous, host_s, median};
+use self::smoother::Smoothed;
 use self::student::{Fit, Sample, ScalePrior};
 use crate::asymmetry::usual_sigma_s;
 use crate::{Assignment, ClockMap, Curve, Event, EventKind, History, Knot, Method, Offset, Piece, Shape};
@@ -113,6 +114,9 @@ fn epochs(offsets: &[Offset]) -> Vec<Range<usize>> {
     found
 }
 
+/// Two measurements of a clock are further apart than this.
+const CLOSEST_S: f64 = 1e-6;
+
 /// A robust line: the median of the slopes between offsets half the stretch apart, and of what is left.
 fn base(offsets: &[Offset]) -> Base {
     let n = offsets.len();
@@ -121,7 +125,8 @@ fn base(offsets: &[Offset]) -> Base {
         .filter_map(|i| {
             let (a, b) = (&offsets[i], &offsets[i + n.div_ceil(2)]);
             let passed_s = b.device_time_s - a.device_time_s;
-            (passed_s > 0.0).then(|| (b.offset_s - a.offset_s) / passed_s)
+            // No two measurements are closer; what is says nothing of a rate.
+            (passed_s > CLOSEST_S).then(|| (b.offset_s - a.offset_s) / passed_s)
         })
         .collect();
     let slope = Some(median(&mut slopes)).filter(|s| s.is_finite()).unwrap_or(0.0);
@@ -163,7 +168,9 @@ fn piece(offsets: &[Offset], fit: &Fit, stretch: Range<usize>, base: Base) -> Pi
     let host_ref_s = base.device_ref_s + base.offset_s;
     let noise = 1e-12 * fit.q_us;
     let knot = |x_s: f64, i: usize| {
-        let state = &fit.states[i];
+        // Numbers that no clock has can leave nothing that could be fitted: then the line stands, for what it is.
+        let state =
+            fit.states.get(i).copied().unwrap_or(Smoothed { variance_us2: 1e12, ..Smoothed::default() });
         Knot {
             x_s,
             y_s: base.slope * x_s + 1e-6 * state.offset_us,

@@ -256,6 +256,14 @@ fn round_trip_times_help() {
     assert!(without.pieces[0].bound_s.is_infinite());
 }
 
+#[test]
+fn offsets_that_no_clock_has_leave_a_map() {
+    let raw = [(-1625.369, 0.0), (0.0, -6.527e-4), (0.0, 0.0), (1.029e-183, 0.0), (0.0, 4.777e-4)];
+    let offset = |(device_time_s, offset_s)| Offset { device_time_s, offset_s, round_trip_s: None };
+    let map = smooth_offsets(&History { offsets: raw.map(offset).into(), ..History::default() });
+    assert!(!map.pieces.is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     /// Anything at all: no panic, knots in order, finite figures.

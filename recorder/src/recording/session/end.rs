@@ -83,7 +83,8 @@ impl Session {
         let parts = self.files.parts();
         let removed = outcome == Outcome::Failed
             && empty
-            && parts.iter().all(|p| std::fs::remove_file(&p.path).is_ok());
+            // Another file that somebody put in its place is not ours to remove.
+            && parts.iter().all(|p| p.is_there() && std::fs::remove_file(&p.path).is_ok());
         side_files.retain(|file| !file.is_unused());
         Verdict {
             outcome,

@@ -88,6 +88,11 @@ impl Session {
         let Prepared { shared, sources, master_clock, wake, .. } = prepared;
         let failed = |source| StartError::File { path: path.to_owned(), source };
         let settings = settings(&config.recording);
+        if let Some(second) = &settings.second_directory {
+            // Better now than when it is needed.
+            std::fs::create_dir_all(second)
+                .map_err(|source| StartError::File { path: second.clone(), source })?;
+        }
         let floor = Floor::new(u64::from(config.recording.min_free_mb) << 20);
         let file = create(path)?;
         let free_bytes = free_beside(path);

@@ -1,5 +1,6 @@
 //! Counts of what became of a stream's samples.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -118,8 +119,8 @@ impl StreamInFile {
         shared.notices.send(Level::Error, &label(&spec.source, &spec.label), text);
     }
 
-    /// The footer of the file that is written now.
-    pub(super) fn footer(&self) -> StreamFooter {
+    /// The footer of the file that is written now; `next`: the one in which it goes on.
+    pub(super) fn footer(&self, next: Option<&Path>) -> StreamFooter {
         let counters = &self.intake.counters;
         let mut losses = Element::new("lockstep");
         for (name, count) in [
@@ -131,6 +132,9 @@ impl StreamInFile {
             ("unwritten", self.unwritten_total),
         ] {
             losses.push_child(Element::new(name).with_text(count.to_string()));
+        }
+        if let Some(name) = next.and_then(Path::file_name) {
+            losses.push_child(Element::new("continued_in").with_text(name.to_string_lossy()));
         }
         let Tally { count, first_timestamp_s, last_timestamp_s } = self.in_file;
         let measured_rate_hz = match (first_timestamp_s, last_timestamp_s) {

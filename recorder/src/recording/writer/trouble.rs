@@ -180,7 +180,7 @@ impl Body {
             drop(std::fs::remove_file(&part.path));
             return failed(self, format!("{}: {error}", part.path.display()));
         }
-        self.write_footers();
+        self.write_footers(Some(&part.path));
         self.output.give_back_room();
         self.give_up_deleted_file(&before);
         self.output = output;
@@ -217,34 +217,40 @@ impl Body {
 
     /// Whoever deletes the file, or its folder, deletes the recording: give it its name back.
     pub(super) fn look_for_the_file(&mut self) {
-        if self.episode.is_some() || !lockstep_platform::is_deleted(self.output.file()) {
+        if self.episode.is_some() {
             return;
+        }
+        let Some(part) = self.files.current() else { return };
+        let was = part.path.display().to_string();
+        if !lockstep_platform::is_deleted(self.output.file()) {
+            let gone = (!part.is_there()).then(|| {
+                format!("{was} is not there any more: it was moved, or its disk was taken away. It is still written, wherever it is")
+            });
+            if let (Some(text), None) = (&gone, self.files.deleted()) {
+                self.shared.events.write("write_error", "", "", json!({"text": text}));
+            }
+            return self.files.set_deleted(gone);
         }
         if Instant::now() < self.next_restore {
             return;
         }
         self.next_restore = Instant::now() + RESTORE_PERIOD;
-        let was = self.files.current_path();
         match self.files.give_name_back(self.output.file()) {
             Ok((part, file)) => {
                 self.output.go_on_in(file, Arc::clone(&part.progress));
                 self.files.set_deleted(None);
-                let (was, path) = (was.display().to_string(), part.path.display().to_string());
+                let path = part.path.display().to_string();
                 self.shared.events.write("file_restored", "", "", json!({"deleted": was, "file": path}));
                 let text = format!("{was} was deleted while it was recorded; all of it is in {path} again");
                 self.shared.notices.send(Level::Error, "", text.clone());
                 self.problem(text);
             }
             Err(e) => {
+                let text = format!("{was} was deleted while it is recorded, and cannot be written anew: {e}");
                 if self.files.deleted().is_none() {
-                    let text = format!(
-                        "{} was deleted while it is recorded, and cannot be written anew: {e}",
-                        was.display()
-                    );
                     self.shared.events.write("write_error", "", "", json!({"text": text}));
-                    self.shared.notices.send(Level::Error, "", text);
                 }
-                self.files.set_deleted(Some(e.to_string()));
+                self.files.set_deleted(Some(text));
             }
         }
     }
@@ -254,8 +260,11 @@ impl Body {
         self.next_restore = Instant::now();
         self.look_for_the_file();
         let parts = self.files.parts();
-        for part in parts.iter().rev().skip(1).filter(|part| !part.path.exists()) {
-            self.problem(format!("{} is not there any more: somebody deleted it", part.path.display()));
+        for part in parts.iter().filter(|part| !part.is_there()) {
+            self.problem(format!(
+                "{} is not there any more: it was moved or deleted, or its disk was taken away",
+                part.path.display()
+            ));
         }
         self.give_up_deleted_file(&self.files.current_path());
     }
@@ -265,7 +274,7 @@ impl Body {
         if !lockstep_platform::is_deleted(self.output.file()) {
             return;
         }
-        let error = self.files.deleted().map(|error| format!(": {error}")).unwrap_or_default();
+        let error = self.files.deleted().map(|error| format!(" ({error})")).unwrap_or_default();
         self.problem(format!("{} was deleted, and all that was in it is lost{error}", path.display()));
         self.files.set_deleted(None);
         for stream in &mut self.streams {
