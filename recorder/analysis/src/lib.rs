@@ -25,6 +25,7 @@
 mod arrival;
 pub mod check;
 pub mod clocks;
+mod events;
 pub mod export;
 mod file;
 pub mod lag;

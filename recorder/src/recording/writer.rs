@@ -21,6 +21,7 @@ use serde_json::json;
 use super::files::Files;
 use super::intake::Shared;
 use super::output::{Output, Unwritten};
+use super::sync::Progress;
 use backlog::{Backlog, Kind};
 use tally::{StreamInFile, Tally};
 use trouble::Episode;
@@ -71,7 +72,7 @@ impl Writer {
     ) -> io::Result<Self> {
         let progress = files.current().map(|part| Arc::clone(&part.progress)).unwrap_or_default();
         let mut body = Body {
-            output: Output::new(file, progress),
+            output: output(&files, file, progress),
             backlog: Backlog::new(files.settings().hold_bytes, EVENTS_INDEX),
             header,
             shared,
@@ -85,9 +86,6 @@ impl Writer {
             episode: None,
             problems: Vec::new(),
         };
-        if body.files.settings().checksum {
-            body.output = body.output.with_checksums();
-        }
         encode::file_header(body.output.chunks(), &body.header.to_xml());
         if body.output.flush().is_err() {
             return Err(io::Error::other(body.output.error().map(ToString::to_string).unwrap_or_default()));
@@ -119,6 +117,12 @@ impl Writer {
             }),
         }
     }
+}
+
+/// An empty file, as the settings want it written.
+fn output(files: &Files, file: File, progress: Arc<Progress>) -> Output {
+    let output = Output::new(file, progress);
+    if files.settings().checksum { output.with_checksums() } else { output }
 }
 
 struct DiedWhenDropped(Arc<Files>);

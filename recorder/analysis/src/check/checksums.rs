@@ -2,13 +2,12 @@
 
 use std::io;
 
-use lockstep_xdf::{Columns, LoadError, Selection};
+use lockstep_xdf::LoadError;
 use serde::Serialize;
 
-use super::losses::EVENTS_TYPE;
 use super::{Finding, rules};
-use crate::Recording;
 use crate::clocks::SYNCHRONIZED_NOTE;
+use crate::{Recording, events};
 
 /// Name of the stream of the recorder's events.
 const EVENTS_NAME: &str = "Lockstep Events";
@@ -105,17 +104,11 @@ fn read(recording: &Recording) -> Result<Vec<Stretch>, LoadError> {
     let part = recording.header.as_ref().and_then(|header| header.text_at("part")?.trim().parse().ok());
     let part = part.unwrap_or(1);
     let mut stretches = Vec::new();
-    for (index, stream) in recording.scan.streams.iter().enumerate() {
-        if stream.info.kind != EVENTS_TYPE || stream.info.name != EVENTS_NAME {
-            continue;
+    events::each(recording, |stream, _, text| {
+        if stream.info.name == EVENTS_NAME {
+            stretches.extend(stretch(text, part));
         }
-        let mut blocks = recording.scan.blocks(recording.source(), index, Selection::default());
-        while let Some(block) = blocks.next_block()? {
-            let Columns::Text(columns) = &block.data.values else { continue };
-            let texts = columns.first().into_iter().flat_map(|column| column.iter());
-            stretches.extend(texts.filter_map(|text| stretch(text, part)));
-        }
-    }
+    })?;
     Ok(stretches)
 }
 
@@ -183,6 +176,7 @@ mod tests {
     use lockstep_xdf::{ChannelFormat, SampleBlock, SampleEncoder, StreamInfo, encode};
 
     use super::*;
+    use crate::events::EVENTS_TYPE;
 
     /// A file of events, with a checksum after every fourth; `header_xml` is the file's.
     fn file(header_xml: &str) -> Vec<u8> {

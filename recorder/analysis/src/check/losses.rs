@@ -1,16 +1,14 @@
 //! What the recorder itself says is missing: losses it counted, sources it should have recorded.
 
 use lockstep_xdf::part::recorders_part;
-use lockstep_xdf::{Columns, Element, LoadError, ScannedStream, Selection};
+use lockstep_xdf::{Element, LoadError, ScannedStream};
 
 use super::rules;
 use super::side_files::SideFiles;
 use super::{Finding, StampFacts};
 use crate::Recording;
 use crate::clocks::EXCHANGE_TYPE;
-
-/// XDF type of the recorder's own stream of events.
-pub(crate) const EVENTS_TYPE: &str = "RecorderEvents";
+use crate::events::{self, EVENTS_TYPE};
 
 /// One source of the configuration that a recording was made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,31 +118,22 @@ fn number(losses: &Element, name: &str) -> u64 {
 /// Events that say that the file itself is not whole, or what there is beside it.
 fn events(recording: &Recording, out: &mut Vec<Finding>) -> Result<(), LoadError> {
     let mut side_files = SideFiles::default();
-    for (index, stream) in recording.scan.streams.iter().enumerate() {
-        if stream.info.kind != EVENTS_TYPE {
-            continue;
+    events::each(recording, |stream, offset, text| {
+        if !["write_error", "sync_error", "side_file"].iter().any(|name| text.contains(name)) {
+            return;
         }
-        let mut blocks = recording.scan.blocks(recording.source(), index, Selection::default());
-        while let Some(block) = blocks.next_block()? {
-            let Columns::Text(columns) = &block.data.values else { continue };
-            for text in columns.first().into_iter().flat_map(|column| column.iter()) {
-                if !["write_error", "sync_error", "side_file"].iter().any(|name| text.contains(name)) {
-                    continue;
-                }
-                let Ok(event) = serde_json::from_str::<serde_json::Value>(text) else { continue };
-                let field = |name: &str| event.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
-                match field("event") {
-                    name @ ("write_error" | "sync_error") => {
-                        let what = format!("{}: {}", name.replace('_', " "), field("text"));
-                        out.push(Finding::new(&rules::WRITE_ERROR, what).of(stream).at(block.file_offset));
-                    }
-                    "side_file" => side_files.made(field("file")),
-                    "side_file_closed" => side_files.closed(&event),
-                    _ => {}
-                }
+        let Ok(event) = serde_json::from_str::<serde_json::Value>(text) else { return };
+        let field = |name: &str| event.get(name).and_then(serde_json::Value::as_str).unwrap_or("");
+        match field("event") {
+            name @ ("write_error" | "sync_error") => {
+                let what = format!("{}: {}", name.replace('_', " "), field("text"));
+                out.push(Finding::new(&rules::WRITE_ERROR, what).of(stream).at(offset));
             }
+            "side_file" => side_files.made(field("file")),
+            "side_file_closed" => side_files.closed(&event),
+            _ => {}
         }
-    }
+    })?;
     side_files.find(&recording.path, out);
     Ok(())
 }

@@ -11,7 +11,7 @@ use lockstep_xdf::{Element, encode};
 use serde_json::json;
 
 use super::backlog::{Kind, Piece};
-use super::{Body, Output};
+use super::{Body, output};
 use crate::recording::files::{Trouble, is_no_room};
 use crate::recording::notice::{Level, samples};
 
@@ -19,7 +19,6 @@ use crate::recording::notice::{Level, samples};
 const TRY_PERIOD: Duration = Duration::from_secs(1);
 /// A file that fails for so long, though there is room, is left for another one beside it.
 const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Between two tries to copy a deleted file back, each of which may take its time.
 const RESTORE_PERIOD: Duration = Duration::from_secs(10);
 /// Problems that are told one by one.
@@ -154,10 +153,7 @@ impl Body {
             Ok(made) => made,
             Err(e) => return failed(self, e.to_string()),
         };
-        let mut output = Output::new(file, Arc::clone(&part.progress));
-        if self.files.settings().checksum {
-            output = output.with_checksums();
-        }
+        let mut output = output(&self.files, file, Arc::clone(&part.progress));
         let before = self.files.current_path();
         let mut header = self.header.clone();
         let name = before.file_name().unwrap_or_default().to_string_lossy().into_owned();
