@@ -10,8 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use support::{
-    Recorder, Recording, Simulator, TestDir, assert_closed_cleanly, check, compile_plugin, counter_source,
-    events, lockstep, note, repository, stream,
+    Recorder, Recording, Simulator, TestDir, assert_closed_cleanly, check, compile_plugin, events, lockstep,
+    note, repository, stream,
 };
 
 /// A recorder must end within this time, whatever its children do. The deadline is 0.7 s; the rest is for machines
@@ -299,26 +299,6 @@ fn refusals_of_plugins_and_options_are_told_as_for_those_in_the_recorders_proces
     let mut command = lockstep(["validate", "config.toml"]);
     let refused = support::Process::start(command.current_dir(&*dir)).wait(support::PATIENCE);
     refused.expect_code(2).expect_stderr(&["memory_mb is for a process of its own", "config.toml:6:13"]);
-}
-
-#[test]
-fn plugins_are_recorded_exactly_through_their_own_processes() {
-    let dir = TestDir::new();
-    compile_plugin(&counter_source(), &dir.join("plugins"), "counter", &[]);
-    let config = "[experiment]\nname = \"c\"\n\
-        [[source]]\nname = \"counter\"\nplugin = \"counter\"\nisolation = \"process\"\n\
-        acquisition = { serial_number = \"SN-7 <&>\" }\n\
-        synchronization = { offset_mean = 0.0125 }\n";
-    let recorder = Recorder::start_with(&dir, config, &["--plugin-dir=plugins"]);
-    recorder.wait_for_status("100 samples", |s| {
-        s["sources"][0]["streams"][0]["samples"].as_u64().is_some_and(|n| n >= 100)
-    });
-    let recording = recorder.interrupt();
-    recording.expect_code(0);
-    assert_closed_cleanly(&recording.info());
-    check("c_counter", [recording.file.as_os_str()]);
-    let started = recording.info();
-    assert_eq!(events(&started, "start")[0]["sources"][0]["isolation"], "process");
 }
 
 #[test]

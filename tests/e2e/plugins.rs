@@ -271,19 +271,25 @@ fn a_plugin_that_hangs_is_left_behind_and_the_file_is_closed_in_time() {
 }
 
 #[test]
-fn a_plugin_in_c_is_recorded_exactly() {
-    let dir = TestDir::new();
-    compile_plugin(&counter_source(), &dir.join("plugins"), "counter", &[]);
-    let config = "[experiment]\nname = \"c\"\n\
-        [[source]]\nname = \"counter\"\nplugin = \"counter\"\n\
-        acquisition = { serial_number = \"SN-7 <&>\" }\n\
-        synchronization = { offset_mean = 0.0125 }\n";
-    let recorder = Recorder::start_with(&dir, config, &["--plugin-dir=plugins"]);
-    recorder.wait_for_status("100 samples", |s| {
-        s["sources"][0]["streams"][0]["samples"].as_u64().is_some_and(|n| n >= 100)
-    });
-    let recording = recorder.interrupt();
-    recording.expect_code(0);
-    assert_closed_cleanly(&recording.info());
-    check("c_counter", [recording.file.as_os_str()]);
+fn a_plugin_in_c_is_recorded_exactly_in_the_recorders_process_and_in_one_of_its_own() {
+    for isolation in ["none", "process"] {
+        let dir = TestDir::new();
+        compile_plugin(&counter_source(), &dir.join("plugins"), "counter", &[]);
+        let config = format!(
+            "[experiment]\nname = \"c\"\n\
+             [[source]]\nname = \"counter\"\nplugin = \"counter\"\nisolation = \"{isolation}\"\n\
+             acquisition = {{ serial_number = \"SN-7 <&>\" }}\n\
+             synchronization = {{ offset_mean = 0.0125 }}\n"
+        );
+        let recorder = Recorder::start_with(&dir, &config, &["--plugin-dir=plugins"]);
+        recorder.wait_for_status("100 samples", |s| {
+            s["sources"][0]["streams"][0]["samples"].as_u64().is_some_and(|n| n >= 100)
+        });
+        let recording = recorder.interrupt();
+        recording.expect_code(0);
+        let info = recording.info();
+        assert_closed_cleanly(&info);
+        check("c_counter", [recording.file.as_os_str()]);
+        assert_eq!(events(&info, "start")[0]["sources"][0]["isolation"], isolation);
+    }
 }
